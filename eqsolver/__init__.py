@@ -1,0 +1,1 @@
+"""Markets of AI-model providers, written as a pricing game and solved."""

@@ -1,0 +1,322 @@
+"""The market as data: who sells attempts, on which problems, at what odds and costs. Frozen, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from eqsolver._base import FloatArray, IntArray, MarketError
+
+WEIGHT_TOLERANCE = 1e-6
+"""Weights of classes and of policies may miss one by this much (decimal rounding in a file); they are then normalised."""
+
+
+def read_only(values: ArrayLike) -> FloatArray:
+    """A private float copy that cannot be written to."""
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
+def read_only_counts(values: ArrayLike) -> IntArray:
+    """A private integer copy that cannot be written to."""
+    array = np.array(values, dtype=np.int64)
+    array.setflags(write=False)
+    return array
+
+
+def _check(good: np.ndarray, values: np.ndarray, where: str, rule: str) -> None:
+    wrong = np.flatnonzero(~good)
+    if wrong.size:
+        raise MarketError(f"{where}[{wrong[0]}] = {values[wrong[0]]:g} {rule}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Geometric:
+    """Odds of a specification: every attempt on problem x succeeds with the same probability.
+
+    success : (N,) probability p that one attempt succeeds, in [0, 1].
+    """
+
+    success: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "success", read_only(self.success))
+        p = self.success
+        _check((p >= 0) & (p <= 1), p, "success", "is outside [0, 1]. Percentages? Divide by 100.")
+
+    def __len__(self) -> int:
+        return len(self.success)
+
+    def take(self, problems: IntArray) -> Self:
+        return replace(self, success=self.success[problems])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sampled:
+    """Odds of an attempt log: c successes among n attempts on problem x.
+
+    attempts : (N,) number n of attempts made, counts >= 1.
+    successes : (N,) number c of them that were verified, 0 <= c <= n.
+    """
+
+    attempts: IntArray
+    successes: IntArray
+
+    def __post_init__(self) -> None:
+        for column in ("attempts", "successes"):
+            object.__setattr__(self, column, read_only_counts(getattr(self, column)))
+        n, c = self.attempts, self.successes
+        if n.shape != c.shape:
+            raise MarketError(f"attempts has {n.size} problems and successes {c.size}")
+        _check(n >= 1, n, "attempts", "must be at least 1")
+        _check((c >= 0) & (c <= n), c, "successes", "must lie between 0 and the number of attempts")
+
+    def __len__(self) -> int:
+        return len(self.attempts)
+
+    def take(self, problems: IntArray) -> Self:
+        return replace(self, attempts=self.attempts[problems], successes=self.successes[problems])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Provider:
+    """A seller of attempts.
+
+    odds : chances of success on each of N problems, from a specification (`Geometric`) or from logs (`Sampled`).
+    spend : (N,) mean cost w of one attempt at list price, money, > 0 and finite.
+    marginal_cost : κ, the provider's own cost as a share of list price, >= 0.
+    price : m, multiplier on list price, > 0; one *unit* is money at list price, so a bill is `price * units`.
+    highest_price : the highest multiplier the provider may post, >= price.
+    """
+
+    name: str
+    odds: Geometric | Sampled
+    spend: FloatArray
+    marginal_cost: float = 0.4
+    price: float = 1.0
+    highest_price: float = 5.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spend", read_only(self.spend))
+        if not self.name:
+            raise MarketError("a provider needs a name")
+        where = f"provider {self.name!r}: "
+        if len(self.odds) != self.spend.size:
+            raise MarketError(f"{where}odds of {len(self.odds)} problems and costs of {self.spend.size}")
+        _check((self.spend > 0) & np.isfinite(self.spend), self.spend, f"{where}spend", "must be positive and finite")
+        for name, low_ok in (("marginal_cost", self.marginal_cost >= 0), ("price", self.price > 0)):
+            value = getattr(self, name)
+            if not (low_ok and np.isfinite(value)):
+                raise MarketError(
+                    f"{where}{name} = {value:g} must be {'>= 0' if name == 'marginal_cost' else '> 0'} and finite"
+                )
+        if not (self.highest_price >= self.price and np.isfinite(self.highest_price)):
+            raise MarketError(
+                f"{where}highest_price = {self.highest_price:g} is below price = {self.price:g}, or not finite"
+            )
+
+    def take(self, problems: IntArray) -> Self:
+        """The same provider on a selection of the problems (an index may repeat)."""
+        return replace(self, odds=self.odds.take(problems), spend=self.spend[problems])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A threshold cascade as data, and the share of customers it is used for.
+
+    order : names of providers, first bought from first.
+    thresholds : the most allotted to each of them per problem: money at list price, or attempts under attempt allocation.
+    weight : share of queries that follow it, in (0, 1].
+    """
+
+    order: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.order) != len(self.thresholds):
+            raise MarketError(
+                f"a policy with {len(self.order)} providers in order has {len(self.thresholds)} thresholds"
+            )
+        if len(set(self.order)) != len(self.order):
+            raise MarketError(f"a policy names a provider twice: {', '.join(self.order)}")
+        for threshold in self.thresholds:
+            if not (threshold >= 0 and np.isfinite(threshold)):
+                raise MarketError(f"a policy's thresholds must be >= 0 and finite, found {threshold:g}")
+        if not 0 < self.weight <= 1 + WEIGHT_TOLERANCE:
+            raise MarketError(f"a policy's weight must lie in (0, 1], found {self.weight:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arbitrageur:
+    """A reseller of verified solutions.
+
+    access : names of the providers it buys from; None is all of them.
+    overhead : its own cost as a share of its provider bill, >= 0.
+    policies : if any, the only policies it may use, with weights; weight left over abstains. Empty: it optimises.
+    """
+
+    name: str
+    access: tuple[str, ...] | None = None
+    overhead: float = 0.0
+    policies: tuple[Policy, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"arbitrageur {self.name!r}: "
+        if not self.name:
+            raise MarketError("an arbitrageur needs a name")
+        if self.access is not None and (not self.access or len(set(self.access)) != len(self.access)):
+            raise MarketError(f"{where}access must name at least one provider, and none twice")
+        if not (self.overhead >= 0 and np.isfinite(self.overhead)):
+            raise MarketError(f"{where}overhead = {self.overhead:g} must be >= 0 and finite")
+        total = sum(policy.weight for policy in self.policies)
+        if total > 1 + WEIGHT_TOLERANCE:
+            raise MarketError(f"{where}weights of its policies sum to {total:g}, more than 1")
+        if self.access is not None:
+            for policy in self.policies:
+                for name in policy.order:
+                    if name not in self.access:
+                        raise MarketError(f"{where}a policy buys from {name!r}, outside its access")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Consumers who want performance `level` if it costs at most `budget` per problem. `mass` is how many there are."""
+
+    level: float
+    budget: float
+    mass: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """Consumers to whom a verified solution is worth `value` money. `mass` is how many there are."""
+
+    value: float
+    mass: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """Consumers whose value of a verified solution is distributed: `lognormal` (median, sigma) or `uniform` (low, high)."""
+
+    distribution: str
+    parameters: tuple[float, float]
+    mass: float = 1.0
+
+
+Consumers = Target | Value | Population
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Market:
+    """Every provider that sells, on one set of problems.
+
+    providers : the M sellers, all with odds and costs for the same N problems.
+    weights : (N,) shares q of the problems, > 0, sum 1.
+    unit : unit of money, e.g. USD.
+    max_budget : the most that may be allotted to one problem, money at list price, summed over providers; None is no cap.
+    max_attempts : the most attempts per provider on one problem under attempt allocation; None is no cap.
+    problems : N names of problems or classes.
+    dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
+    """
+
+    name: str
+    providers: tuple[Provider, ...]
+    weights: FloatArray
+    unit: str = "USD"
+    max_budget: float | None = None
+    max_attempts: int | None = None
+    problems: tuple[str, ...] = ()
+    arbitrageurs: tuple[Arbitrageur, ...] = ()
+    consumers: tuple[Consumers, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "providers", tuple(self.providers))
+        if not self.providers:
+            raise MarketError("a market needs at least one provider")
+        names = self.names
+        if len(set(names)) != len(names):
+            raise MarketError(f"two providers of one name: {', '.join(names)}")
+        q = read_only(self.weights)
+        _check((q > 0) & np.isfinite(q), q, "weights", "must be positive and finite")
+        if q.size == 0:
+            raise MarketError("a market needs at least one problem")
+        if abs(q.sum() - 1) > WEIGHT_TOLERANCE:
+            raise MarketError(f"weights sum to {q.sum():.9g} instead of 1")
+        object.__setattr__(self, "weights", read_only(q / q.sum()))
+        for provider in self.providers:
+            if provider.spend.size != q.size:
+                raise MarketError(f"provider {provider.name!r} has {provider.spend.size} problems, the market {q.size}")
+        if not self.problems:
+            object.__setattr__(self, "problems", tuple(f"class {x + 1}" for x in range(q.size)))
+        if len(self.problems) != q.size:
+            raise MarketError(f"{len(self.problems)} names for {q.size} problems")
+        if self.max_budget is not None and not (self.max_budget > 0 and np.isfinite(self.max_budget)):
+            raise MarketError(f"max_budget = {self.max_budget:g} must be positive and finite")
+        if self.max_attempts is not None and self.max_attempts < 1:
+            raise MarketError(f"max_attempts = {self.max_attempts} must be at least 1")
+        if len({a.name for a in self.arbitrageurs}) != len(self.arbitrageurs):
+            raise MarketError("two arbitrageurs of one name")
+        for arbitrageur in self.arbitrageurs:
+            bought = [*(arbitrageur.access or ()), *(name for policy in arbitrageur.policies for name in policy.order)]
+            self.positions(bought, f"arbitrageur {arbitrageur.name!r}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the providers, in order."""
+        return tuple(provider.name for provider in self.providers)
+
+    @property
+    def prices(self) -> FloatArray:
+        """(M,) posted multipliers m."""
+        return read_only([provider.price for provider in self.providers])
+
+    def positions(self, names: Sequence[str], asked_by: str) -> tuple[int, ...]:
+        """Indices of providers by name; a `MarketError` that names `asked_by` if one is unknown."""
+        for name in names:
+            if name not in self.names:
+                raise MarketError(f"{asked_by}: unknown provider {name!r}; the market has {', '.join(self.names)}")
+        return tuple(self.names.index(name) for name in names)
+
+    def restrict(self, names: Sequence[str]) -> Market:
+        """The market of some of its providers, on the same problems; arbitrageurs lose access to the others.
+
+        Raises `MarketError` if a name is unknown, repeated, or if a fixed policy buys from a provider that is left out.
+        """
+        kept = self.positions(names, "providers")
+        if len(set(kept)) != len(kept):
+            raise MarketError(f"providers: one is named twice in {', '.join(names)}")
+        arbitrageurs = tuple(
+            replace(a, access=None if a.access is None else tuple(n for n in a.access if n in names))
+            for a in self.arbitrageurs
+        )
+        return replace(self, providers=tuple(self.providers[i] for i in kept), arbitrageurs=arbitrageurs)
+
+    def at_prices(self, prices: Mapping[str, float]) -> Market:
+        """The same market with some price multipliers replaced; raises `MarketError` for an unknown name or a bad price."""
+        self.positions(list(prices), "prices")
+        providers = tuple(
+            replace(p, price=prices[p.name], highest_price=max(p.highest_price, prices[p.name]))
+            if p.name in prices
+            else p
+            for p in self.providers
+        )
+        return replace(self, providers=providers)
+
+    def reweighted(self, weights: ArrayLike) -> Market:
+        """The same problems with other weights; problems of weight zero are dropped."""
+        q = np.asarray(weights, dtype=np.float64)
+        kept = np.flatnonzero(q > 0)
+        return replace(
+            self,
+            weights=q[kept] / q[kept].sum(),
+            providers=tuple(p.take(kept) for p in self.providers),
+            problems=tuple(self.problems[x] for x in kept),
+        )
