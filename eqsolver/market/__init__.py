@@ -1,5 +1,10 @@
 """The market as data: immutable and validated; read from attempt logs, read from and written to TOML."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from eqsolver.market._model import (
     Arbitrageur,
     Consumers,
@@ -13,6 +18,12 @@ from eqsolver.market._model import (
     Value,
 )
 
+if TYPE_CHECKING:
+    from eqsolver.market._fields import schema
+    from eqsolver.market._load import load
+    from eqsolver.market._logs import read_logs
+    from eqsolver.market._spec import read_spec, write_spec
+
 __all__ = [
     "Arbitrageur",
     "Consumers",
@@ -24,4 +35,18 @@ __all__ = [
     "Sampled",
     "Target",
     "Value",
+    "load",
+    "read_logs",
+    "read_spec",
+    "schema",
+    "write_spec",
 ]
+
+_LATER = {"load": "_load", "read_logs": "_logs", "read_spec": "_spec", "schema": "_fields", "write_spec": "_spec"}
+"""What needs pydantic is imported when it is first asked for: a command's help need not wait for it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike
 from eqsolver._base import FloatArray, IntArray, MarketError
 
 WEIGHT_TOLERANCE = 1e-6
-"""Weights of classes and of policies may miss one by this much (decimal rounding in a file); they are then normalised."""
+"""Weights of classes and of policies may miss one by this much (decimal rounding in a file) and are then normalised."""
+
+ROUNDING = 1e-12
+"""Weights that sum to one up to this are kept as they are, so that a market written and read again is the same."""
 
 
 def read_only(values: ArrayLike) -> FloatArray:
@@ -23,10 +26,27 @@ def read_only(values: ArrayLike) -> FloatArray:
 
 
 def read_only_counts(values: ArrayLike) -> IntArray:
-    """A private integer copy that cannot be written to."""
-    array = np.array(values, dtype=np.int64)
+    """A private integer copy that cannot be written to; a `MarketError` for numbers that are not whole."""
+    given = np.asarray(values)
+    with np.errstate(invalid="ignore"):  # nan and infinity have no integer; told below
+        try:
+            array = np.array(given, dtype=np.int64)
+        except OverflowError:
+            raise MarketError("a count does not fit into 64 bits") from None
+    if not np.array_equal(array, given):
+        raise MarketError("counts must be whole numbers")
     array.setflags(write=False)
     return array
+
+
+def _one_axis(values: np.ndarray, where: str) -> None:
+    if values.ndim != 1:
+        raise MarketError(f"{where} needs one axis, problems; found shape {values.shape}")
+
+
+def _positive(value: float, where: str, *, zero: bool = False) -> None:
+    if not ((value > 0 or (zero and value == 0)) and np.isfinite(value)):
+        raise MarketError(f"{where} = {value:g} must be {'at least' if zero else 'more than'} 0, and finite")
 
 
 def _check(good: np.ndarray, values: np.ndarray, where: str, rule: str) -> None:
@@ -47,6 +67,7 @@ class Geometric:
     def __post_init__(self) -> None:
         object.__setattr__(self, "success", read_only(self.success))
         p = self.success
+        _one_axis(p, "success")
         _check((p >= 0) & (p <= 1), p, "success", "is outside [0, 1]. Percentages? Divide by 100.")
 
     def __len__(self) -> int:
@@ -71,6 +92,7 @@ class Sampled:
         for column in ("attempts", "successes"):
             object.__setattr__(self, column, read_only_counts(getattr(self, column)))
         n, c = self.attempts, self.successes
+        _one_axis(n, "attempts")
         if n.shape != c.shape:
             raise MarketError(f"attempts has {n.size} problems and successes {c.size}")
         _check(n >= 1, n, "attempts", "must be at least 1")
@@ -106,19 +128,14 @@ class Provider:
         if not self.name:
             raise MarketError("a provider needs a name")
         where = f"provider {self.name!r}: "
+        _one_axis(self.spend, f"{where}spend")
         if len(self.odds) != self.spend.size:
             raise MarketError(f"{where}odds of {len(self.odds)} problems and costs of {self.spend.size}")
         _check((self.spend > 0) & np.isfinite(self.spend), self.spend, f"{where}spend", "must be positive and finite")
-        for name, low_ok in (("marginal_cost", self.marginal_cost >= 0), ("price", self.price > 0)):
-            value = getattr(self, name)
-            if not (low_ok and np.isfinite(value)):
-                raise MarketError(
-                    f"{where}{name} = {value:g} must be {'>= 0' if name == 'marginal_cost' else '> 0'} and finite"
-                )
+        _positive(self.marginal_cost, f"{where}marginal_cost", zero=True)
+        _positive(self.price, f"{where}price")
         if not (self.highest_price >= self.price and np.isfinite(self.highest_price)):
-            raise MarketError(
-                f"{where}highest_price = {self.highest_price:g} is below price = {self.price:g}, or not finite"
-            )
+            raise MarketError(f"{where}highest_price = {self.highest_price:g} is below price = {self.price:g}, or not finite")
 
     def take(self, problems: IntArray) -> Self:
         """The same provider on a selection of the problems (an index may repeat)."""
@@ -130,7 +147,7 @@ class Policy:
     """A threshold cascade as data, and the share of customers it is used for.
 
     order : names of providers, first bought from first.
-    thresholds : the most allotted to each of them per problem: money at list price, or attempts under attempt allocation.
+    thresholds : the most allotted to each of them per problem: money at list price (attempts, if these are allotted).
     weight : share of queries that follow it, in (0, 1].
     """
 
@@ -140,9 +157,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if len(self.order) != len(self.thresholds):
-            raise MarketError(
-                f"a policy with {len(self.order)} providers in order has {len(self.thresholds)} thresholds"
-            )
+            raise MarketError(f"a policy with {len(self.order)} providers in order has {len(self.thresholds)} thresholds")
         if len(set(self.order)) != len(self.order):
             raise MarketError(f"a policy names a provider twice: {', '.join(self.order)}")
         for threshold in self.thresholds:
@@ -172,8 +187,7 @@ class Arbitrageur:
             raise MarketError("an arbitrageur needs a name")
         if self.access is not None and (not self.access or len(set(self.access)) != len(self.access)):
             raise MarketError(f"{where}access must name at least one provider, and none twice")
-        if not (self.overhead >= 0 and np.isfinite(self.overhead)):
-            raise MarketError(f"{where}overhead = {self.overhead:g} must be >= 0 and finite")
+        _positive(self.overhead, f"{where}overhead", zero=True)
         total = sum(policy.weight for policy in self.policies)
         if total > 1 + WEIGHT_TOLERANCE:
             raise MarketError(f"{where}weights of its policies sum to {total:g}, more than 1")
@@ -186,28 +200,61 @@ class Arbitrageur:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Consumers who want performance `level` if it costs at most `budget` per problem. `mass` is how many there are."""
+    """Consumers who want performance `level` if it costs at most `budget` per problem. `mass` is how many there are.
+
+    level : pass rate in (0, 1]. budget : money, >= 0. mass : > 0.
+    """
 
     level: float
     budget: float
     mass: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.level <= 1:
+            raise MarketError(f"target consumers: level = {self.level:g} must lie in (0, 1]. A percentage? Divide by 100.")
+        _positive(self.budget, "target consumers: budget", zero=True)
+        _positive(self.mass, "target consumers: mass")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """Consumers to whom a verified solution is worth `value` money. `mass` is how many there are."""
+    """Consumers to whom a verified solution is worth `value` money, >= 0. `mass` is how many there are, > 0."""
 
     value: float
     mass: float = 1.0
 
+    def __post_init__(self) -> None:
+        _positive(self.value, "value consumers: value", zero=True)
+        _positive(self.mass, "value consumers: mass")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """Consumers whose value of a verified solution is distributed: `lognormal` (median, sigma) or `uniform` (low, high)."""
+    """Consumers whose value of a verified solution is distributed. `mass` is how many there are, > 0.
+
+    distribution : `lognormal`, parameters (median, sigma), both > 0; or `uniform`, (low, high), 0 <= low < high.
+    """
 
     distribution: str
     parameters: tuple[float, float]
     mass: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        where = f"{self.distribution} population: "
+        if self.distribution not in ("lognormal", "uniform"):
+            raise MarketError(f"a population's distribution is lognormal or uniform, found {self.distribution!r}")
+        if len(self.parameters) != 2:
+            raise MarketError(f"{where}needs 2 parameters, found {len(self.parameters)}")
+        if self.distribution == "lognormal":
+            _positive(self.parameters[0], f"{where}median")
+            _positive(self.parameters[1], f"{where}sigma")
+        else:
+            _positive(self.parameters[0], f"{where}low", zero=True)
+            _positive(self.parameters[1], f"{where}high")
+            if not self.parameters[0] < self.parameters[1]:
+                raise MarketError(f"{where}low = {self.parameters[0]:g} must be below high = {self.parameters[1]:g}")
+        _positive(self.mass, f"{where}mass")
 
 
 Consumers = Target | Value | Population
@@ -220,8 +267,8 @@ class Market:
     providers : the M sellers, all with odds and costs for the same N problems.
     weights : (N,) shares q of the problems, > 0, sum 1.
     unit : unit of money, e.g. USD.
-    max_budget : the most that may be allotted to one problem, money at list price, summed over providers; None is no cap.
-    max_attempts : the most attempts per provider on one problem under attempt allocation; None is no cap.
+    max_budget : the most that may be allotted to one problem, summed over providers, money at list price; None: no cap.
+    max_attempts : the most attempts per provider on one problem under attempt allocation; None: no cap.
     problems : N names of problems or classes.
     dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
     """
@@ -238,19 +285,22 @@ class Market:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "providers", tuple(self.providers))
+        for column in ("providers", "problems", "arbitrageurs", "consumers"):
+            object.__setattr__(self, column, tuple(getattr(self, column)))
+        object.__setattr__(self, "dropped", dict(self.dropped))
         if not self.providers:
             raise MarketError("a market needs at least one provider")
         names = self.names
         if len(set(names)) != len(names):
             raise MarketError(f"two providers of one name: {', '.join(names)}")
         q = read_only(self.weights)
-        _check((q > 0) & np.isfinite(q), q, "weights", "must be positive and finite")
+        _one_axis(q, "weights")
+        _check((q > 0) & (q <= 1 + WEIGHT_TOLERANCE), q, "weights", "must lie in (0, 1]")
         if q.size == 0:
             raise MarketError("a market needs at least one problem")
         if abs(q.sum() - 1) > WEIGHT_TOLERANCE:
             raise MarketError(f"weights sum to {q.sum():.9g} instead of 1")
-        object.__setattr__(self, "weights", read_only(q / q.sum()))
+        object.__setattr__(self, "weights", q if abs(q.sum() - 1) <= ROUNDING else read_only(q / q.sum()))
         for provider in self.providers:
             if provider.spend.size != q.size:
                 raise MarketError(f"provider {provider.name!r} has {provider.spend.size} problems, the market {q.size}")
@@ -258,8 +308,8 @@ class Market:
             object.__setattr__(self, "problems", tuple(f"class {x + 1}" for x in range(q.size)))
         if len(self.problems) != q.size:
             raise MarketError(f"{len(self.problems)} names for {q.size} problems")
-        if self.max_budget is not None and not (self.max_budget > 0 and np.isfinite(self.max_budget)):
-            raise MarketError(f"max_budget = {self.max_budget:g} must be positive and finite")
+        if self.max_budget is not None:
+            _positive(self.max_budget, "max_budget")
         if self.max_attempts is not None and self.max_attempts < 1:
             raise MarketError(f"max_attempts = {self.max_attempts} must be at least 1")
         if len({a.name for a in self.arbitrageurs}) != len(self.arbitrageurs):
@@ -278,6 +328,11 @@ class Market:
         """(M,) posted multipliers m."""
         return read_only([provider.price for provider in self.providers])
 
+    @property
+    def dropped_problems(self) -> int:
+        """How many problems of the logs are not part of the market: each is counted under one reason."""
+        return sum(self.dropped.values())
+
     def positions(self, names: Sequence[str], asked_by: str) -> tuple[int, ...]:
         """Indices of providers by name; a `MarketError` that names `asked_by` if one is unknown."""
         for name in names:
@@ -294,18 +349,15 @@ class Market:
         if len(set(kept)) != len(kept):
             raise MarketError(f"providers: one is named twice in {', '.join(names)}")
         arbitrageurs = tuple(
-            replace(a, access=None if a.access is None else tuple(n for n in a.access if n in names))
-            for a in self.arbitrageurs
+            replace(a, access=None if a.access is None else tuple(n for n in a.access if n in names)) for a in self.arbitrageurs
         )
         return replace(self, providers=tuple(self.providers[i] for i in kept), arbitrageurs=arbitrageurs)
 
     def at_prices(self, prices: Mapping[str, float]) -> Market:
-        """The same market with some price multipliers replaced; raises `MarketError` for an unknown name or a bad price."""
+        """The same market with some price multipliers replaced; a `MarketError` for an unknown name or a bad price."""
         self.positions(list(prices), "prices")
         providers = tuple(
-            replace(p, price=prices[p.name], highest_price=max(p.highest_price, prices[p.name]))
-            if p.name in prices
-            else p
+            replace(p, price=prices[p.name], highest_price=max(p.highest_price, prices[p.name])) if p.name in prices else p
             for p in self.providers
         )
         return replace(self, providers=providers)

@@ -1,0 +1,240 @@
+"""Attempt logs: what each provider achieved on each problem, one JSON object a line, one file a provider."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eqsolver._base import MarketError
+from eqsolver.market._faults import fault, first_fault, not_utf8, shown, unreadable
+from eqsolver.market._model import Market, Provider, Sampled
+
+MOST_ATTEMPTS = 10**9
+"""More attempts than anyone makes on one problem: a larger number is a mistake."""
+
+COST_TOLERANCE = 1e-6
+"""`mean_cost` may differ from the mean of `costs` by this share of it."""
+
+Cost = Annotated[float, Field(gt=0)]
+
+
+class LogLine(BaseModel):
+    """One line: the attempts of one provider on one problem."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, cache_strings="keys")
+
+    id: Annotated[str, Field(min_length=1)]
+    attempts: list[Literal[0, 1, False, True]] | Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
+    successes: Annotated[int, Field(ge=0)] | None = None
+    mean_cost: Cost | None = None
+    costs: list[Cost] | None = None
+
+
+class _Columns:
+    """A provider's log, reduced: one entry per problem met so far in any file; line 0 means that this file lacks it."""
+
+    def __init__(self, problems: int) -> None:
+        self.line = array("q", bytes(8 * problems))
+        self.attempts = array("q", bytes(8 * problems))
+        self.successes = array("q", bytes(8 * problems))
+        self.spend = array("d", bytes(8 * problems))
+
+    def grow(self) -> None:
+        self.line.append(0)
+        self.attempts.append(0)
+        self.successes.append(0)
+        self.spend.append(0.0)
+
+
+def read_logs(paths: Sequence[Path], *, name: str | None = None, unit: str | None = None) -> Market:
+    """The market of some attempt logs: the problems that every file has, equally weighted.
+
+    Parameters
+    ----------
+    paths : JSONL files, one per provider and named after it, or folders, which stand for their own `*.jsonl`, sorted.
+        A line holds the problem's `id` and one of
+        `attempts` (a list of 0/1 or false/true, 1 = verified) and `mean_cost` (of one attempt, money at list price);
+        `attempts` (a number), `successes` and `mean_cost`;
+        `attempts` and `costs`, one for each attempt.
+        Other fields and blank lines are ignored.
+    name : of the market; default the name of the folder that all files are in.
+    unit : of money; default USD.
+
+    Returns
+    -------
+    Market with `Sampled` odds and no caps. Problems are in the order of the first file. Problems that some file lacks are
+    left out and counted in `dropped`, each under one reason.
+
+    Raises
+    ------
+    MarketError : a file cannot be read or a line is wrong; the message names file, line, field and value.
+
+    Notes
+    -----
+    A line is reduced to three numbers as it is read: memory is O(problems x providers), whatever the number of attempts.
+    """
+    files = _files(paths)
+    index: dict[str, int] = {}
+    logs = {file: _read(file, index) for file in files}
+    line = np.zeros((len(logs), len(index)), dtype=np.int64)  # (M, N) where a problem stands in each file, 0 = nowhere
+    for row, log in zip(line, logs.values(), strict=True):
+        row[: len(log.line)] = log.line
+    kept = np.flatnonzero((line > 0).all(axis=0))
+    if not kept.size:
+        counts = ", ".join(f"{file.name} ({(row > 0).sum()})" for file, row in zip(files, line, strict=True))
+        raise fault("no problem is in all files", counts + "; are the ids written alike?")
+    providers = []
+    for file, log in logs.items():
+        attempts, successes = np.frombuffer(log.attempts, np.int64)[kept], np.frombuffer(log.successes, np.int64)[kept]
+        spend = np.frombuffer(log.spend)[kept]
+        providers.append(Provider(name=file.stem, odds=Sampled(attempts=attempts, successes=successes), spend=spend))
+    ids = list(index)
+    return Market(
+        name=name or _common_name(files),
+        providers=tuple(providers),
+        weights=np.full(kept.size, 1 / kept.size),
+        problems=tuple(ids[x] for x in kept),
+        unit=unit or "USD",
+        dropped=_reasons(line, [file.stem for file in files]),
+    )
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files meant by files and folders, one per provider."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        try:
+            inside = sorted(path.iterdir()) if path.is_dir() else None
+        except (OSError, ValueError) as error:
+            raise unreadable(path, error) from None
+        found = [path] if inside is None else [f for f in inside if f.suffix == ".jsonl" and not f.is_dir()]
+        if not found:
+            raise fault(path, "no .jsonl files in this folder (subfolders are not searched)")
+        files += found
+    if not files:
+        raise MarketError("no log files given")
+    stems: dict[str, Path] = {}
+    for file in files:
+        other = stems.setdefault(file.stem, file)
+        if other is not file:
+            raise fault(file, f"a second file for provider {file.stem!r}, after {other}; rename or leave out one of them")
+        if not file.stem.isprintable():
+            raise fault(file, "the file's name becomes the provider's: rename it to printable characters")
+    return files
+
+
+def _read(path: Path, index: dict[str, int]) -> _Columns:
+    """One file, reduced. `index` numbers the problems of all files; new ones are added to it."""
+    log = _Columns(len(index))
+    parse, lines = LogLine.__pydantic_validator__.validate_json, log.line
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                if number == 1:
+                    text = text.removeprefix(b"\xef\xbb\xbf")
+                if text.isspace() or not text:
+                    continue
+                try:
+                    entry: LogLine = parse(text)
+                except ValidationError as error:
+                    raise _wrong(path, number, text, error) from None
+                n, c, w = _reduced(path, number, entry)
+                x = index.setdefault(entry.id, len(index))
+                if x == len(lines):
+                    log.grow()
+                elif lines[x]:
+                    raise fault(path, f"line {number}", f"id = {shown(entry.id)} is on line {lines[x]} already")
+                lines[x], log.attempts[x], log.successes[x], log.spend[x] = number, n, c, w
+    except (OSError, ValueError) as error:
+        if isinstance(error, MarketError):
+            raise
+        raise unreadable(path, error) from None
+    if not any(lines):
+        raise fault(path, "holds no attempts; the file is " + ("blank" if number else "empty"))
+    return log
+
+
+def _reduced(path: Path, number: int, entry: LogLine) -> tuple[int, int, float]:
+    """Attempts, successes and mean cost of a line whose fields are each right by themselves."""
+    attempts, costs, told = entry.attempts, entry.costs, entry.successes
+    if isinstance(attempts, int):
+        n = attempts
+        if told is None:
+            raise fault(path, f"line {number}", f"successes is missing, attempts = {n} being a number")
+        c = told
+        if c > n:
+            raise fault(path, f"line {number}", f"successes = {shown(c)} exceeds attempts = {n}")
+    else:
+        n, c = len(attempts), sum(attempts)
+        if n == 0:
+            raise fault(path, f"line {number}", "attempts = [] is empty; leave out problems without attempts")
+        if told is not None and told != c:
+            raise fault(path, f"line {number}", f"successes = {shown(told)}, but attempts hold {c}")
+    if costs is None:
+        if entry.mean_cost is None:
+            raise fault(path, f"line {number}", "mean_cost is missing (or costs, one for each attempt)")
+        return n, c, entry.mean_cost
+    if len(costs) != n:
+        raise fault(path, f"line {number}", f"costs has {len(costs)} entries for {n} attempts")
+    mean = sum(costs) / n
+    if math.isinf(mean):
+        raise fault(path, f"line {number}", "costs are too large to add up")
+    if entry.mean_cost is not None and not math.isclose(mean, entry.mean_cost, rel_tol=COST_TOLERANCE):
+        raise fault(path, f"line {number}", f"mean_cost = {entry.mean_cost!r}, but the mean of costs is {mean!r}")
+    return n, c, mean
+
+
+def _wrong(path: Path, number: int, text: bytes, error: ValidationError) -> MarketError:
+    """What is wrong with a line that does not hold what it should."""
+    where = f"line {number}"
+    try:
+        text.decode()
+    except UnicodeDecodeError as undecodable:
+        return not_utf8(path, undecodable, where)
+    found = error.errors(include_url=False)
+    if found[0]["type"] == "json_invalid":
+        reason = str(found[0]["ctx"]["error"]).replace(" at line 1 column ", " at column ")
+        hint = "; is the line cut off?" if reason.startswith("EOF") else "; one object a line is needed"
+        return fault(path, where, f"not valid JSON: {reason}{hint}")
+    if found[0]["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return fault(path, where, f'{shown(found[0]["input"])} is not an object like {{"id": ..., "attempts": ...}}')
+    if found[0]["loc"][0] == "attempts" and len(found[0]["loc"]) > 1:  # a union: pydantic tells of each branch
+        return fault(path, where, _wrong_attempts([e for e in found if e["loc"][0] == "attempts"]))
+    return fault(path, where, *first_fault(error))
+
+
+def _wrong_attempts(found: Sequence[Any]) -> str:
+    """What is wrong with `attempts`, which is a list of outcomes or a number."""
+    for problem in found:
+        if isinstance(problem["loc"][-1], int):
+            value = shown(problem["input"])
+            return f"attempts entry {problem['loc'][-1] + 1} = {value} must be 0 or 1, or false or true"
+    value = found[-1]["input"]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"attempts = {shown(value)} must lie between 1 and {MOST_ATTEMPTS}"
+    return f"attempts = {shown(value)} must be a list of 0 and 1, or a number of attempts"
+
+
+def _reasons(line: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+    """{"missing in a and b": number of problems}: the files that lack a problem are its one reason."""
+    lacking = Counter(tuple(column) for column in (line[:, (line == 0).any(axis=0)] == 0).T.tolist())
+    reasons = {}
+    for column, number in lacking.most_common():
+        *others, last = [name for name, lacks in zip(names, column, strict=True) if lacks]
+        reasons[f"missing in {', '.join(others)} and {last}" if others else f"missing in {last}"] = number
+    return reasons
+
+
+def _common_name(files: Sequence[Path]) -> str:
+    """The folder that all files are in; 'logs' if there is none, or it has no name."""
+    folders = {file.absolute().parent for file in files}
+    name = folders.pop().name if len(folders) == 1 else ""
+    return name if name and name.isprintable() else "logs"

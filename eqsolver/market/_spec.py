@@ -1,0 +1,250 @@
+"""Markets as specifications in TOML: reading and writing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomlkit
+from pydantic import ValidationError
+
+from eqsolver._base import MarketError
+from eqsolver.market import _model as model
+from eqsolver.market._faults import fault, first_fault, not_utf8, place, unknown_name, unreadable
+from eqsolver.market._fields import (
+    FIELDS,
+    ArbitrageurSpec,
+    MarketSpec,
+    PopulationSpec,
+    TargetSpec,
+    ValueSpec,
+)
+
+
+def read_spec(path: str | PathLike[str]) -> model.Market:
+    """The market that a TOML file specifies by classes; `schema` has its fields.
+
+    Returns
+    -------
+    Market with `Geometric` odds; its problems are the classes.
+
+    Raises
+    ------
+    MarketError : the file cannot be read, or says what cannot be; the message names file, field and value.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from None
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        raise fault(path, "nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, which names line and column; or a number or date Python cannot hold
+        raise fault(path, "not valid TOML", str(error)) from None
+    try:
+        return _market(MarketSpec.model_validate(data), data, path.stem)
+    except ValidationError as error:
+        raise fault(path, *first_fault(error, data, _fields(error))) from None
+    except MarketError as error:
+        raise fault(path, str(error)) from None
+
+
+def _fields(error: ValidationError) -> list[str]:
+    """The fields of the table in which pydantic found something wrong."""
+    keys = [step for step in error.errors()[0]["loc"][:-1] if step in FIELDS]
+    return list((FIELDS[str(keys[-1])] if keys else MarketSpec).model_fields)
+
+
+def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> model.Market:
+    """The market of a specification whose fields are each right by themselves. `data` is what it was read from."""
+    if spec.max_budget is None and spec.max_attempts is None:
+        raise MarketError("max_budget or max_attempts is missing: without a cap, allocation to a problem never ends")
+    names = [provider.name for provider in spec.providers]
+    labels: dict[str, int] = {}
+    for x, entry in enumerate(spec.classes):
+        other = labels.setdefault(entry.name or f"class {x + 1}", x)
+        if other != x:
+            raise MarketError(f"class {x + 1} has the name of class {other + 1}, {entry.name or f'class {x + 1}'!r}")
+        for field, column in (("success", entry.success), ("mean_cost", entry.mean_cost)):
+            where = ": ".join(place(("classes", x, field), data))
+            for name in column:
+                if name not in names:
+                    raise MarketError(f"{where}: {unknown_name(name, names, 'provider')}")
+            for name in names:
+                if name not in column:
+                    raise MarketError(f"{where}.{name} is missing; every class needs every provider")
+    providers = tuple(
+        model.Provider(
+            odds=model.Geometric(success=np.array([entry.success[provider.name] for entry in spec.classes])),
+            spend=np.array([entry.mean_cost[provider.name] for entry in spec.classes]),
+            **provider.model_dump(),
+        )
+        for provider in spec.providers
+    )
+    return model.Market(
+        name=spec.name or stem,
+        unit=spec.unit,
+        max_budget=spec.max_budget,
+        max_attempts=spec.max_attempts,
+        providers=providers,
+        weights=np.array([entry.weight for entry in spec.classes]),
+        problems=tuple(labels),
+        arbitrageurs=tuple(_arbitrageur(a) for a in spec.arbitrageurs),
+        consumers=tuple(_consumers(c) for c in spec.consumers),
+    )
+
+
+def _arbitrageur(spec: ArbitrageurSpec) -> model.Arbitrageur:
+    policies = tuple(model.Policy(order=tuple(p.order), thresholds=tuple(p.thresholds), weight=p.weight) for p in spec.policies)
+    access = None if spec.access is None else tuple(spec.access)
+    return model.Arbitrageur(name=spec.name, access=access, overhead=spec.overhead, policies=policies)
+
+
+def _consumers(spec: TargetSpec | ValueSpec | PopulationSpec) -> model.Consumers:
+    match spec:
+        case TargetSpec():
+            return model.Target(level=spec.level, budget=spec.budget, mass=spec.mass)
+        case ValueSpec():
+            return model.Value(value=spec.value, mass=spec.mass)
+        case PopulationSpec():
+            low, high = spec.parameters
+            return model.Population(distribution=spec.distribution, parameters=(low, high), mass=spec.mass)
+
+
+def write_spec(market: model.Market, path: str | PathLike[str], header: str = "") -> None:
+    """Write a market as a TOML file that `read_spec` reads back number for number; one class a line.
+
+    Parameters
+    ----------
+    market : with `Geometric` odds and at least one cap.
+    path : file to write or replace; it is never left half written.
+    header : comment at the top of the file: where the numbers come from.
+
+    Raises
+    ------
+    MarketError : the market has odds from logs, or no cap; or the file cannot be written.
+    """
+    path = Path(os.path.realpath(path))
+    data = _tables(market)
+    try:
+        MarketSpec.model_validate(data)  # what cannot be read is not written
+    except ValidationError as error:
+        raise fault(f"market {market.name!r} cannot be written", *first_fault(error, data)) from None
+    text = _text(data, header)
+    temporary = path.parent / f".eqsolver-{secrets.token_hex(8)}.tmp"
+    try:
+        try:
+            with temporary.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _tables(market: model.Market) -> dict[str, Any]:
+    """The tables and values of the file, in the file's order; what is at its default is spelled out all the same."""
+    where = f"market {market.name!r} cannot be written"
+    if market.max_budget is None and market.max_attempts is None:
+        raise fault(where, "it has neither max_budget nor max_attempts; give it one")
+    if len(set(market.problems)) != len(market.problems):
+        raise fault(where, "two classes have one name")
+    success: dict[str, list[float]] = {}
+    for provider in market.providers:
+        if not isinstance(provider.odds, model.Geometric):
+            raise fault(where, f"provider {provider.name!r} has odds from logs; calibrate the market to classes first")
+        success[provider.name] = provider.odds.success.tolist()
+    spend = {provider.name: provider.spend.tolist() for provider in market.providers}
+    data: dict[str, Any] = {"name": market.name, "unit": market.unit}
+    if market.max_budget is not None:
+        data["max_budget"] = float(market.max_budget)
+    if market.max_attempts is not None:
+        data["max_attempts"] = int(market.max_attempts)
+    data["classes"] = [
+        {
+            "name": name,
+            "weight": weight,
+            "success": {provider: column[x] for provider, column in success.items()},
+            "mean_cost": {provider: column[x] for provider, column in spend.items()},
+        }
+        for x, (name, weight) in enumerate(zip(market.problems, market.weights.tolist(), strict=True))
+    ]
+    numbers = ("marginal_cost", "price", "highest_price")
+    data["providers"] = [{"name": p.name, **{key: float(getattr(p, key)) for key in numbers}} for p in market.providers]
+    data["arbitrageurs"] = [
+        {
+            "name": a.name,
+            **({} if a.access is None else {"access": list(a.access)}),
+            "overhead": float(a.overhead),
+            "policies": [
+                {"order": list(p.order), "thresholds": [float(t) for t in p.thresholds], "weight": float(p.weight)}
+                for p in a.policies
+            ],
+        }
+        for a in market.arbitrageurs
+    ]
+    data["consumers"] = [_consumer_table(c) for c in market.consumers]
+    return data
+
+
+def _consumer_table(consumers: model.Consumers) -> dict[str, Any]:
+    mass = float(consumers.mass)
+    match consumers:
+        case model.Target():
+            return {
+                "kind": "target",
+                "level": float(consumers.level),
+                "budget": float(consumers.budget),
+                "mass": mass,
+            }
+        case model.Value():
+            return {"kind": "value", "value": float(consumers.value), "mass": mass}
+        case model.Population():
+            parameters = [float(parameter) for parameter in consumers.parameters]
+            return {
+                "kind": "population",
+                "distribution": consumers.distribution,
+                "parameters": parameters,
+                "mass": mass,
+            }
+
+
+def _text(data: Mapping[str, Any], header: str) -> str:
+    """The file: comment, values, classes, and one block for each provider, arbitrageur and kind of consumers."""
+    printable = "".join(c if c.isprintable() or c in "\r\n" else " " for c in header)
+    lines = [f"# {line}".rstrip() for line in printable.splitlines()]
+    lines += [""] * bool(lines)
+    for name, value in data.items():
+        if name in ("providers", "arbitrageurs", "consumers"):
+            for table in value:
+                lines += ["", f"[[{name}]]", *(_assigned(*item) for item in table.items() if item[1] != [])]
+        else:
+            lines.append(_assigned(name, value))
+    return "\n".join(lines) + "\n"
+
+
+def _assigned(name: str, value: Any) -> str:
+    """`name = value`, a list of tables having a line for each of them."""
+    if isinstance(value, list) and isinstance(value[0], dict):
+        return "\n".join([f"{name} = [", *(f"  {_inline(table)}," for table in value), "]"])
+    return f"{name} = {_inline(value)}"
+
+
+def _inline(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{tomlkit.key(k).as_string()} = {_inline(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return tomlkit.item(value).as_string()
