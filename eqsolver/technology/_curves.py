@@ -1,0 +1,120 @@
+"""Curves of one provider on every problem: survival S and expected spend F, as exact step functions of the allotment."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from eqsolver._base import FloatArray
+from eqsolver.market import Geometric, Provider, Sampled
+from eqsolver.technology._rules import Rules
+
+SLACK = 1e-12
+"""An allotment b buys k attempts if w k <= b (1 + SLACK), so that 0.3 buys three at 0.1 (THEORY section 2)."""
+
+
+def attempts_within(allotment: FloatArray, step: FloatArray) -> FloatArray:
+    """Whole attempts that an allotment buys: floor(b / w).
+
+    Parameters
+    ----------
+    allotment : (J,) or (N, J), money (or attempts, where `step` is one), >= 0.
+    step : (N,) what one attempt uses up, > 0.
+
+    Returns
+    -------
+    (N, J) counts k, as floats: the largest with w k <= b (1 + SLACK).
+    """
+    w, b = step[:, None], np.asarray(allotment) * (1 + SLACK)
+    count = np.floor(b / w)
+    count += w * (count + 1) <= b
+    count -= w * count > b
+    return count
+
+
+def survival(odds: Geometric | Sampled, attempts: FloatArray) -> FloatArray:
+    """Probability that none of k attempts succeeds.
+
+    Parameters
+    ----------
+    odds : of N problems.
+    attempts : (N, J) counts k >= 0.
+
+    Returns
+    -------
+    (N, J) S(k): (1-p)^k for classes; C(n-c, k) / C(n, k) for logs (unbiased if n was fixed beforehand, [CHEN]), which is
+    0 for k > n-c if c > 0 and 1 for every k if c = 0.
+
+    Notes
+    -----
+    THEORY section 2. Logs: products of 1 - c/(n-l), one table row per distinct (n, c); time and memory O(pairs * max n + N J).
+    """
+    if isinstance(odds, Geometric):
+        still: FloatArray = np.exp(special.xlog1py(attempts, -odds.success[:, None]))
+        return still
+    pairs, row = np.unique(np.stack([odds.attempts, odds.successes], axis=1), axis=0, return_inverse=True)
+    n, c = pairs[:, :1], pairs[:, 1:]
+    longest = int((n - c + 1)[c > 0].max(initial=0))
+    done = np.arange(longest)
+    factor = np.clip((n - c - done) / np.maximum(n - done, 1), 0.0, 1.0)
+    factor[c[:, 0] == 0] = 1.0
+    table = np.ones((len(pairs), longest + 1))
+    np.cumprod(factor, axis=1, out=table[:, 1:])
+    survived: FloatArray = table[row.reshape(-1, 1), np.minimum(attempts, longest).astype(np.int64)]
+    return survived
+
+
+def expected_tries(odds: Geometric | Sampled, attempts: FloatArray, survived: FloatArray) -> FloatArray:
+    """Expected number of attempts made when at most k are bought one by one and the first success stops.
+
+    Parameters
+    ----------
+    odds : of N problems. attempts : (N, J) counts k. survived : (N, J) S(k).
+
+    Returns
+    -------
+    (N, J) sum of S(l) over l < k: (1 - S(k)) / p for classes (k where p = 0), and for logs
+    [(n+1) - (n-k+1) S(k)] / (c+1) for k <= n-c+1, constant after, k where c = 0.
+
+    Notes
+    -----
+    THEORY section 2; concave and nondecreasing in k.
+    """
+    if isinstance(odds, Geometric):
+        p = odds.success[:, None]
+        tries = np.array(np.broadcast_to(attempts, survived.shape))
+        np.divide(-np.expm1(special.xlog1py(attempts, -p)), p, out=tries, where=p > 0)
+        return tries
+    n, c = odds.attempts[:, None], odds.successes[:, None]
+    k = np.minimum(attempts, n - c + 1)
+    return np.where(c > 0, ((n + 1) - (n - k + 1) * survived) / (c + 1), attempts)
+
+
+def curves(provider: Provider, allotment: FloatArray, rules: Rules) -> tuple[FloatArray, FloatArray]:
+    """Survival and expected spend of one provider at given allotments, on every problem.
+
+    Parameters
+    ----------
+    provider : on N problems.
+    allotment : (J,) or (N, J), money at list price, or attempts under attempt allocation, >= 0.
+
+    Returns
+    -------
+    S, F : (N, J) survival, and expected spend in list-price money (units); `accounting="budget"` adds the leftover
+    b - w k of problems still unsolved, so that F(b) is the integral of S from 0 to b.
+    """
+    w = provider.spend
+    step = w if rules.allocation == "budget" else np.ones_like(w)
+    k = attempts_within(allotment, step)
+    S = survival(provider.odds, k)
+    F = w[:, None] * expected_tries(provider.odds, k, S)
+    if rules.leftover_is_spent:
+        F += np.maximum(allotment - w[:, None] * k, 0.0) * S
+    return S, F
+
+
+def last_useful_attempt(odds: Geometric | Sampled) -> FloatArray:
+    """(N,) attempts after which survival no longer changes: n-c+1 for logs, infinite for classes, 0 if nothing succeeds."""
+    if isinstance(odds, Geometric):
+        return np.where(odds.success == 0, 0.0, np.where(odds.success == 1, 1.0, np.inf))
+    return np.where(odds.successes > 0, odds.attempts - odds.successes + 1.0, 0.0)

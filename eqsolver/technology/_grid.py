@@ -1,0 +1,61 @@
+"""Grids that come from the data: some or all of the allotments at which a provider's curves step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqsolver._base import FloatArray
+from eqsolver.technology._steps import Steps
+
+
+def base_measure(steps: Steps, weights: FloatArray) -> FloatArray:
+    """(G,) share of attention each step deserves before any optimum is known: a third each by pass gained, money spent
+    and log allotment."""
+    profile = steps.profile(weights)
+    measure = np.zeros(steps.at.size)
+    for running in (profile.solved, profile.spent, np.log(steps.at / steps.at[0]) + 1.0):
+        measure += np.diff(running, prepend=0.0) / max(3 * running[-1], np.finfo(float).tiny)
+    return measure
+
+
+def grid(steps: Steps, measure: FloatArray, points: int) -> FloatArray:
+    """At most `points` allotments of a provider, 0 and its last step among them.
+
+    Parameters
+    ----------
+    steps : of the provider. measure : (G,) attention per step, >= 0. points : at least 2.
+
+    Returns
+    -------
+    (J,) increasing. All steps if they fit (the grid is then exact), otherwise evenly spaced quantiles of the measure.
+    """
+    if steps.at.size < points:
+        return np.concatenate([[0.0], steps.at])
+    for _ in range(_LEVELLINGS):  # no step needs more than one point: spread what a heavy step has too much
+        measure = np.minimum(measure, 1.5 * measure.sum() / (points - 1))
+    running = np.cumsum(measure)
+    quantiles = np.arange(1, points) / (points - 1)
+    index = np.searchsorted(running, running[-1] * (quantiles - 1e-12))
+    return np.concatenate([[0.0], steps.at[np.unique(np.minimum(index, steps.at.size - 1))]])
+
+
+_LEVELLINGS = 8
+
+
+def attention(steps: Steps, points: FloatArray, used: FloatArray) -> FloatArray:
+    """(G,) measure that sums to one over the steps around the allotments that optimal policies turn at.
+
+    points : (J,) the grid they were found on. used : allotments at which they turn; each spreads over the steps between
+    its two neighbours on the grid, where a better turning point may lie.
+    """
+    left = np.maximum(np.searchsorted(points, used * (1 - 1e-12)) - 1, 0)
+    right = np.minimum(np.searchsorted(points, used * (1 + 1e-12), side="right"), points.size - 1)
+    first = np.searchsorted(steps.at, points[left], side="right")
+    stop = np.maximum(np.searchsorted(steps.at, points[right] * (1 + 1e-12), side="right"), first + 1)
+    slope = np.zeros(steps.at.size + 1)
+    share = 1.0 / (stop - first)
+    np.add.at(slope, np.minimum(first, steps.at.size - 1), share)
+    np.add.at(slope, np.minimum(stop, steps.at.size), -share)
+    measure: FloatArray = np.maximum(np.cumsum(slope[:-1]), 0.0)
+    total = float(measure.sum())
+    return measure / max(total, np.finfo(float).tiny)

@@ -1,0 +1,87 @@
+"""A policy is a path of allotments; this follows one exactly, step by step, and says where it reaches each level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.market import Market
+from eqsolver.technology._curves import curves
+from eqsolver.technology._rules import Rules
+from eqsolver.technology._schedule import REACH
+from eqsolver.technology._steps import Steps
+
+Block = tuple[int, float]
+"""(provider, allotment): buy from that provider until it has been allotted this much in total."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Walk:
+    """A path followed step by step; G counts the origin and every step of every block.
+
+    solved : (G,) share of the market solved so far, nondecreasing.
+    units : (G, M) expected list-price money spent on each provider so far.
+    block : (G,) which block the step belongs to; -1 at the origin.
+    allotted : (G,) what that block's provider has been allotted by then.
+    """
+
+    solved: FloatArray
+    units: FloatArray
+    block: IntArray
+    allotted: FloatArray
+
+    def reaching(self, levels: FloatArray) -> IntArray:
+        """(L,) first position at which the path solves each level; G where it never does."""
+        return np.searchsorted(self.solved, levels - REACH)
+
+
+def walk(market: Market, rules: Rules, steps: Sequence[Steps], blocks: Sequence[Block]) -> Walk:
+    """Follow a path of blocks exactly.
+
+    Parameters
+    ----------
+    market, rules : `steps` lists the steps of each of the market's M providers under these rules.
+    blocks : the path. A provider may return in a later block; its allotments must not fall.
+
+    Notes
+    -----
+    THEORY section 4. One pass over the attempts of each block: no grid, no interpolation.
+    """
+    M, q = len(market.providers), market.weights
+    position = np.zeros(M)
+    standing = [np.ones_like(q) for _ in range(M)]
+    solved, units = [np.zeros(1)], [np.zeros((1, M))]
+    index, allotted = [np.full(1, -1)], [np.zeros(1)]
+    for number, (i, upto) in enumerate(blocks):
+        if upto < position[i]:
+            raise ValueError(f"block {number} lowers the allotment of provider {i} from {position[i]:g} to {upto:g}")
+        others = q.copy()
+        for other in range(M):
+            if other != i:
+                others *= standing[other]
+        found = steps[i].profile(others, upto=upto, after=position[i])
+        if not found.at.size:
+            continue
+        spent = np.repeat(units[-1][-1:], found.at.size, axis=0)
+        spent[:, i] += found.spent
+        solved.append(solved[-1][-1] + found.solved)
+        units.append(spent)
+        index.append(np.full(found.at.size, number))
+        allotted.append(found.at)
+        position[i] = found.at[-1]
+        standing[i] = curves(market.providers[i], position[i : i + 1], rules)[0][:, 0]
+    return Walk(
+        solved=np.concatenate(solved),
+        units=np.concatenate(units),
+        block=np.concatenate(index),
+        allotted=np.concatenate(allotted),
+    )
+
+
+def cut(blocks: Sequence[Block], walked: Walk, position: int) -> tuple[Block, ...]:
+    """The part of a path walked up to a position of its walk."""
+    block = int(walked.block[position])
+    return () if block < 0 else (*blocks[:block], (blocks[block][0], float(walked.allotted[position])))

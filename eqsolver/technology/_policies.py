@@ -1,0 +1,140 @@
+"""The cheapest policies of a technology at given prices: schedules, their bound, and cascades per level."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.technology._cascade import cascade_costs
+from eqsolver.technology._curves import curves
+from eqsolver.technology._evaluate import PerLevel, bill
+from eqsolver.technology._hull import hull_of_nodes
+from eqsolver.technology._path import Block, cut
+from eqsolver.technology._schedule import REACH, ahead, cheapest_reaching, corner_ahead, shortest_paths, trace
+from eqsolver.technology._technology import Technology
+
+
+def weighted(made: Technology, prices: FloatArray) -> list[FloatArray]:
+    """The edges' costs at given prices: A arrays (J_1, ..., J_A), money."""
+    return [prices[i] * edge for i, edge in zip(made.access, made.edges, strict=True)]
+
+
+def schedules(made: Technology, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """The cheapest schedule for each level: a shortest path on the grid, its last block cut at the exact step.
+
+    Parameters
+    ----------
+    prices : (M,) multipliers m of the market's providers. levels : (L,) increasing.
+
+    Notes
+    -----
+    THEORY section 4; exact where `made.exact`, otherwise see `schedule_bound`.
+    """
+    edges = weighted(made, prices)
+    value = shortest_paths(edges)
+    best = cheapest_reaching(made.solved, value, levels, made.allowed)
+    reached = np.flatnonzero(best.node >= 0)
+    moves = trace(value, edges, best.node[reached])
+    paths: list[tuple[Block, ...]] = [()] * levels.size
+    units = np.full((levels.size, len(made.market.providers)), np.inf)
+    for row, level in enumerate(reached):
+        paths[level], units[level] = _finish(made, moves[row][moves[row] >= 0], levels[level])
+    return PerLevel(paths=tuple(paths), units=units, cost=bill(units, prices))
+
+
+def schedule_bound(made: Technology, prices: FloatArray, levels: FloatArray) -> FloatArray:
+    """(L,) money that no schedule can undercut at each level, on or off the grid; infinite where none reaches it.
+
+    Notes
+    -----
+    A path is charged for every grid interval that it completes, at the survival the other providers leave at the *next* grid
+    point, and needs only the far corner of the cell it ends in to reach the level. Both understate its cost. On an exact
+    grid nothing lies between the points and the shortest path itself is the bound.
+    """
+    edges, solved = weighted(made, prices), made.solved
+    if not made.exact:
+        edges, solved = ahead(edges), corner_ahead(solved)
+    return cheapest_reaching(solved, shortest_paths(edges), levels, made.allowed).cost
+
+
+def schedule_hull(made: Technology, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mixtures of schedules: (V,) solved and cost of the vertices of their lower hull over every level, the origin first."""
+    allowed = made.allowed
+    return hull_of_nodes(made.solved[allowed], shortest_paths(weighted(made, prices))[allowed])
+
+
+def cascades_per_level(made: Technology, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """The cheapest threshold cascade for each level, over every provider order and all thresholds at once."""
+    edges = weighted(made, prices)
+    solved, allowed = made.solved, made.allowed
+    cheapest = np.full(levels.size, np.inf)
+    paths: list[tuple[Block, ...]] = [()] * levels.size
+    units = np.full((levels.size, len(made.market.providers)), np.inf)
+    nodes: dict[int, tuple[tuple[int, ...], int]] = {}
+    for order in itertools.permutations(range(solved.ndim)):
+        best = cheapest_reaching(solved, cascade_costs(edges, order), levels, allowed)
+        for level in np.flatnonzero(best.cost < cheapest * (1 - 1e-12)):
+            cheapest[level] = best.cost[level]
+            nodes[int(level)] = order, int(best.node[level])
+    for place, (order, node) in nodes.items():
+        corner = [int(j) for j in np.unravel_index(node, solved.shape)]
+        moves = np.repeat(order, [corner[axis] for axis in order])
+        paths[place], units[place] = _finish(made, moves, levels[place])
+    return PerLevel(paths=tuple(paths), units=units, cost=bill(units, prices))
+
+
+def cheaper(first: PerLevel, second: PerLevel) -> PerLevel:
+    """The cheaper of two policies at each level; the first where they cost the same, but for rounding."""
+    better = second.cost < first.cost * (1 - 1e-12)
+    return PerLevel(
+        paths=tuple(b if swap else a for a, b, swap in zip(first.paths, second.paths, better, strict=True)),
+        units=np.where(better[:, None], second.units, first.units),
+        cost=np.where(better, second.cost, first.cost),
+    )
+
+
+def nondecreasing(made: Technology, policies: PerLevel, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """Where a higher level was found cheaper (between the points of a coarse grid), its policy serves the lower level too."""
+    paths, units, cost = list(policies.paths), policies.units.copy(), policies.cost.copy()
+    for level in range(levels.size - 2, -1, -1):
+        if cost[level] > cost[level + 1]:
+            walked = made.walk(paths[level + 1])
+            at = min(int(walked.reaching(levels[level : level + 1])[0]), walked.solved.size - 1)
+            paths[level], units[level] = cut(paths[level + 1], walked, at), walked.units[at]
+            cost[level] = units[level] @ prices
+    return PerLevel(paths=tuple(paths), units=units, cost=cost)
+
+
+def _finish(made: Technology, moves: IntArray, level: float) -> tuple[tuple[Block, ...], FloatArray]:
+    """A path given by the axis of each of its grid steps: its blocks, the last one cut where the level is reached, and
+    its expected units (M,). All but the last block come from the grid's edges, the last from the exact steps."""
+    units = np.zeros(len(made.market.providers))
+    if not moves.size or level <= REACH:
+        return (), units
+    taken = moves[:, None] == np.arange(len(made.access))
+    before = np.cumsum(taken, axis=0) - taken
+    ends = np.flatnonzero(np.append(moves[1:] != moves[:-1], True))
+    begin = int(ends[-2]) + 1 if ends.size > 1 else 0
+    for axis, i in enumerate(made.access):
+        along = np.flatnonzero(taken[:begin, axis])
+        units[i] = made.edges[axis][tuple(before[along].T)].sum()
+    corner = before[begin]
+    blocks = tuple(
+        (made.access[axis], float(made.grid[axis][before[end, axis] + 1]))
+        for end, axis in zip(ends[:-1], moves[ends[:-1]], strict=True)
+    )
+    last = int(moves[-1])
+    upto = float(made.grid[last][before[-1, last] + 1])
+    reaching = made.market.weights.copy()
+    for axis, i in enumerate(made.access):
+        if axis != last:
+            b = made.grid[axis][corner[axis] : corner[axis] + 1]
+            reaching *= curves(made.market.providers[i], b, made.rules)[0][:, 0]
+    i = made.access[last]
+    stretch = made.steps[i].profile(reaching, upto=upto, after=float(made.grid[last][corner[last]]))
+    short = level - REACH - float(1.0 - made.survival[tuple(corner)])
+    at = min(int(np.searchsorted(stretch.solved, short)), stretch.at.size - 1)  # the end reaches it, but for rounding
+    units[i] += stretch.spent[at]
+    return (*blocks, (i, float(stretch.at[at]))), units

@@ -1,0 +1,131 @@
+"""Every step of a provider's curves in one sorted list, so that single paths are evaluated exactly in linear time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray, UsageError
+from eqsolver.market import Provider
+from eqsolver.technology._curves import SLACK, attempts_within, last_useful_attempt, survival
+from eqsolver.technology._rules import Rules
+
+MAX_STEPS = 40_000_000
+"""Steps kept per provider (28 bytes each)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Steps:
+    """The allotments at which a provider makes one more attempt on some problem, and what each attempt adds.
+
+    at : (G,) distinct allotments, increasing, > 0 (money at list price, or attempts).
+    last : (G,) index of the last attempt made at that allotment, into the E attempts below.
+    problem : (E,) problem of each attempt, ordered by allotment.
+    drop : (E,) by how much the attempt lowers the problem's survival S.
+    rise : (E,) money at list price that it is expected to cost, w S.
+    end : the allotment beyond which nothing is ever solved; no path goes beyond it.
+    """
+
+    at: FloatArray
+    last: IntArray
+    problem: IntArray
+    drop: FloatArray
+    rise: FloatArray
+    end: float
+    leftover_is_spent: bool
+
+    def profile(self, reaching: FloatArray, upto: float = np.inf, after: float = 0.0) -> Profile:
+        """What buying from this provider adds, from allotment `after` up to `upto`, step by step.
+
+        reaching : (N,) probability that the problem is drawn and still unsolved when the provider has been bought at
+        zero allotment (weights times the other providers' survival).
+        """
+        first, stop = np.searchsorted(self.at, (after * (1 + SLACK), upto * (1 + SLACK)), side="right")
+        begin = self.last[first - 1] + 1 if first else 0
+        steps = self.last[first:stop]
+        attempts = slice(begin, steps[-1] + 1 if steps.size else begin)
+        mass = reaching[self.problem[attempts]]
+        solved = np.cumsum(mass * self.drop[attempts])[steps - begin]
+        at = self.at[first:stop]
+        if self.leftover_is_spent:
+            if after < upto < np.inf and (not at.size or at[-1] < upto):  # what is left of the allotment counts too
+                at, solved = np.append(at, upto), np.append(solved, solved[-1:] if solved.size else 0.0)
+            survived = self._unsolved(reaching, first) - np.concatenate([[0.0], solved[:-1]])[: at.size]
+            spent = np.cumsum(survived * np.diff(at, prepend=after))
+        else:
+            spent = np.cumsum(mass * self.rise[attempts])[steps - begin]
+        return Profile(at=at, solved=solved, spent=spent)
+
+    def _unsolved(self, reaching: FloatArray, first: int) -> float:
+        done = slice(0, self.last[first - 1] + 1 if first else 0)
+        return float(reaching.sum() - reaching[self.problem[done]] @ self.drop[done])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Profile:
+    """One stretch of a path: at allotment `at[g]` it has solved `solved[g]` of the market and spent `spent[g]` units, (G,)."""
+
+    at: FloatArray
+    solved: FloatArray
+    spent: FloatArray
+
+
+def steps(provider: Provider, rules: Rules) -> Steps:
+    """List every step of a provider's curves up to its cap.
+
+    Raises `UsageError` if there are more than `MAX_STEPS` (a cap far above the cost of an attempt).
+
+    Notes
+    -----
+    One entry per attempt that fits the cap: E = sum over problems of floor(cap / w), fewer where logs end. Time O(E log E).
+    """
+    w = provider.spend if rules.allocation == "budget" else np.ones_like(provider.spend)
+    useful = last_useful_attempt(provider.odds)
+    fits = attempts_within(np.array([rules.provider_cap]), w)[:, 0] if np.isfinite(rules.provider_cap) else np.inf
+    solving = np.minimum(useful, fits)
+    end = float((solving * w).max(initial=0.0))
+    within = attempts_within(np.array([end]), w)[:, 0]
+    number = np.where(useful > 0, np.minimum(solving, within), within).astype(np.int64)
+    total = int(number.sum())
+    if total > MAX_STEPS:
+        raise UsageError(
+            f"provider {provider.name!r}: {total:,} attempts fit the cap over {number.size:,} problems, more than "
+            f"{MAX_STEPS:,}; lower max_budget (or max_attempts)"
+        )
+    problem = np.repeat(np.arange(number.size, dtype=np.int32), number)
+    attempt = np.arange(1.0, total + 1.0) - np.repeat(np.cumsum(number) - number, number)
+    drop, rise = _attempt_effects(provider, problem, attempt)
+    at = w[problem] * attempt
+    order = np.argsort(at, kind="stable")
+    at, problem, drop, rise = at[order], problem[order], drop[order], rise[order]
+    last = np.flatnonzero(np.append(at[1:] > at[:-1] * (1 + SLACK), True)) if total else np.zeros(0, dtype=np.int64)
+    return Steps(
+        at=at[last],
+        last=last,
+        problem=problem,
+        drop=drop,
+        rise=rise,
+        end=end,
+        leftover_is_spent=rules.leftover_is_spent,
+    )
+
+
+def _attempt_effects(provider: Provider, problem: IntArray, attempt: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Survival lost and money spent by each attempt of a list, in blocks of problems that bound the memory."""
+    drop, rise = np.empty(attempt.size), np.empty(attempt.size)
+    bounds = np.searchsorted(problem, np.arange(0, provider.spend.size + _BLOCK, _BLOCK))
+    for start, (lo, hi) in zip(range(0, provider.spend.size, _BLOCK), itertools.pairwise(bounds), strict=False):
+        block = np.arange(start, min(start + _BLOCK, provider.spend.size))
+        odds = provider.odds.take(block)
+        count = np.bincount(problem[lo:hi] - start, minlength=block.size)
+        k = np.arange(count.max(initial=0) + 1.0)
+        S = survival(odds, np.broadcast_to(k, (block.size, k.size)))
+        row, now = problem[lo:hi] - start, attempt[lo:hi].astype(np.int64)
+        drop[lo:hi] = S[row, now - 1] - S[row, now]
+        rise[lo:hi] = provider.spend[problem[lo:hi]] * S[row, now - 1]
+    return drop, rise
+
+
+_BLOCK = 1024
