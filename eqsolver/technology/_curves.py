@@ -52,8 +52,9 @@ def survival(odds: Geometric | Sampled, attempts: FloatArray) -> FloatArray:
     if isinstance(odds, Geometric):
         still: FloatArray = np.exp(special.xlog1py(attempts, -odds.success[:, None]))
         return still
-    pairs, row = np.unique(np.stack([odds.attempts, odds.successes], axis=1), axis=0, return_inverse=True)
-    n, c = pairs[:, :1], pairs[:, 1:]
+    base = int(odds.attempts.max(initial=0)) + 1
+    pairs, row = np.unique(odds.attempts * base + odds.successes, return_inverse=True)
+    n, c = np.divmod(pairs[:, None], base)
     longest = int((n - c + 1)[c > 0].max(initial=0))
     done = np.arange(longest)
     factor = np.clip((n - c - done) / np.maximum(n - done, 1), 0.0, 1.0)

@@ -59,7 +59,7 @@ def evaluate(market: Market, rules: Rules, steps: Sequence[Steps], cascade: Casc
     UsageError : a threshold is negative, not finite or above the cap, or a provider is named twice.
     """
     _check(market, rules, cascade)
-    walked = walk(market, rules, steps, cascade.path)
+    walked = walk(market, steps, cascade.path)
     at = walked.reaching(levels)
     reached = at < walked.solved.size
     units = np.full((levels.size, len(market.providers)), np.inf)

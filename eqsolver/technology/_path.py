@@ -9,8 +9,6 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Market
-from eqsolver.technology._curves import curves
-from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Steps
 
@@ -38,12 +36,12 @@ class Walk:
         return np.searchsorted(self.solved, levels - REACH)
 
 
-def walk(market: Market, rules: Rules, steps: Sequence[Steps], blocks: Sequence[Block]) -> Walk:
+def walk(market: Market, steps: Sequence[Steps], blocks: Sequence[Block]) -> Walk:
     """Follow a path of blocks exactly.
 
     Parameters
     ----------
-    market, rules : `steps` lists the steps of each of the market's M providers under these rules.
+    steps : of each of the market's M providers, under the rules the path is held to.
     blocks : the path. A provider may return in a later block; its allotments must not fall.
 
     Notes
@@ -71,8 +69,8 @@ def walk(market: Market, rules: Rules, steps: Sequence[Steps], blocks: Sequence[
         units.append(spent)
         index.append(np.full(found.at.size, number))
         allotted.append(found.at)
+        standing[i] = np.maximum(standing[i] - steps[i].dropped(upto, after=position[i]), 0.0)
         position[i] = found.at[-1]
-        standing[i] = curves(market.providers[i], position[i : i + 1], rules)[0][:, 0]
     return Walk(
         solved=np.concatenate(solved),
         units=np.concatenate(units),

@@ -108,7 +108,7 @@ def cheapest_reaching(solved: FloatArray, cost: FloatArray, levels: FloatArray, 
         candidates &= allowed.ravel()
     nodes = np.flatnonzero(candidates)
     bins = np.searchsorted(levels, solved[nodes] + REACH, side="right") - 1
-    order = np.argsort(bins.astype(np.int32), kind="stable")
+    order = np.argsort(bins.astype(np.int16 if levels.size < 2**15 else np.int64), kind="stable")
     nodes, bounds = nodes[order], np.searchsorted(bins[order], np.arange(levels.size + 1))
     best_cost, best_node = np.full(levels.size, np.inf), np.full(levels.size, -1, dtype=np.int64)
     cheapest, cheapest_node = np.inf, -1

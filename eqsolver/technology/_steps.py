@@ -25,7 +25,7 @@ class Steps:
     problem : (E,) problem of each attempt, ordered by allotment.
     drop : (E,) by how much the attempt lowers the problem's survival S.
     rise : (E,) money at list price that it is expected to cost, w S.
-    end : the allotment beyond which nothing is ever solved; no path goes beyond it.
+    end : the allotment beyond which nothing is ever solved. problems : N.
     """
 
     at: FloatArray
@@ -34,6 +34,7 @@ class Steps:
     drop: FloatArray
     rise: FloatArray
     end: float
+    problems: int
     leftover_is_spent: bool
 
     def profile(self, reaching: FloatArray, upto: float = np.inf, after: float = 0.0) -> Profile:
@@ -57,6 +58,12 @@ class Steps:
         else:
             spent = np.cumsum(mass * self.rise[attempts])[steps - begin]
         return Profile(at=at, solved=solved, spent=spent)
+
+    def dropped(self, upto: float, after: float = 0.0) -> FloatArray:
+        """(N,) survival lost on each problem by buying from allotment `after` up to `upto`."""
+        first, stop = np.searchsorted(self.at, (after * (1 + SLACK), upto * (1 + SLACK)), side="right")
+        attempts = slice(self.last[first - 1] + 1 if first else 0, self.last[stop - 1] + 1 if stop else 0)
+        return np.bincount(self.problem[attempts], weights=self.drop[attempts], minlength=self.problems)
 
     def _unsolved(self, reaching: FloatArray, first: int) -> float:
         done = slice(0, self.last[first - 1] + 1 if first else 0)
@@ -108,6 +115,7 @@ def steps(provider: Provider, rules: Rules) -> Steps:
         drop=drop,
         rise=rise,
         end=end,
+        problems=number.size,
         leftover_is_spent=rules.leftover_is_spent,
     )
 

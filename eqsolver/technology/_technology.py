@@ -66,7 +66,7 @@ class Technology:
 
     def walk(self, blocks: Sequence[Block]) -> Walk:
         """Follow a path of (position of the provider in the market, allotment) blocks exactly, off the grid too."""
-        return walk(self.market, self.rules, self.steps, blocks)
+        return walk(self.market, self.steps, blocks)
 
 
 def technology(

@@ -1,0 +1,21 @@
+"""Everything at given prices: offers, market price, policies sold at it, undercutting, revenue shifts."""
+
+from eqsolver.posted._offers import Offers, offers
+from eqsolver.posted._resale import Resale, resale
+from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
+from eqsolver.posted._solve import solve
+from eqsolver.posted._undercutting import Undercutting, undercut
+
+__all__ = [
+    "ArbitrageurOutcome",
+    "Offers",
+    "PolicyOutcome",
+    "Resale",
+    "ScheduleOutcome",
+    "Solution",
+    "Undercutting",
+    "offers",
+    "resale",
+    "solve",
+    "undercut",
+]

@@ -1,0 +1,242 @@
+"""The market solved at posted prices: from a market and what is asked of it to one `Solution`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from eqsolver._base import FloatArray, UsageError
+from eqsolver.market import Arbitrageur, Market
+from eqsolver.posted._bootstrap import bands
+from eqsolver.posted._offers import Offers, offers
+from eqsolver.posted._resale import resale
+from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
+from eqsolver.posted._undercutting import undercut
+from eqsolver.technology import (
+    Accounting,
+    Allocation,
+    Block,
+    Cascade,
+    PerLevel,
+    Steps,
+    Technology,
+    all_steps,
+    along_hull,
+    build,
+    cascades_per_level,
+    cheaper,
+    evaluate,
+    fit_cascade,
+    nondecreasing,
+    oracle,
+    rules,
+    schedule_bound,
+    schedule_hull,
+    schedules,
+)
+
+DEFAULT_LEVELS = 100
+POINTS_BELOW = 0.05
+"""By default levels start this far below the best provider's reach, as in [OSH]."""
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share done of the whole, from 0 to 1."""
+
+
+def solve(
+    market: Market,
+    *,
+    providers: Sequence[str] | None = None,
+    access: Sequence[str] | None = None,
+    levels: Sequence[float] | FloatArray | None = None,
+    accounting: Accounting = "attempts",
+    allocation: Allocation = "budget",
+    max_budget: float | None = None,
+    max_attempts: int | None = None,
+    prices: Mapping[str, float] | None = None,
+    evaluated: Sequence[tuple[str, float]] | None = None,
+    undercutting: tuple[float, int] = (0.93, 7),
+    bootstrap: int = 0,
+    seed: int = 0,
+    points: int | None = None,
+    tolerance: float = 1e-3,
+    progress: Progress | None = None,
+) -> Solution:
+    """Solve a market at posted prices: offers, market price, and what each kind of policy earns an arbitrageur.
+
+    Parameters
+    ----------
+    market : from `load`, or made of `Provider`s.
+    providers : restrict the market to these. access : restrict the arbitrageur to these; offers still come from all.
+    levels : (L,) performance levels in (0, 1]; default 100 from 5 points below the best provider's reach to the best policy's.
+    accounting, allocation, max_budget, max_attempts : see `technology`. Money is at list price.
+    prices : price multipliers to use instead of the market's.
+    evaluated : a cascade to evaluate beside the optimal ones: (provider, threshold), first bought from first.
+    undercutting : factor and number of rounds.
+    bootstrap : number of resamples of the problems for 5-95 % bands of margins; 0 is none. seed : of its generator.
+    points, tolerance : of the grid, see `technology`.
+    progress : called as work advances.
+
+    Raises
+    ------
+    MarketError, UsageError : what was asked makes no sense for this market.
+    """
+    asked = {
+        "providers": list(providers) if providers is not None else None,
+        "access": list(access) if access is not None else None,
+        "levels": None if levels is None else [float(u) for u in levels],
+        "accounting": accounting,
+        "allocation": allocation,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "prices": dict(prices) if prices else {},
+        "evaluate": [list(pair) for pair in evaluated] if evaluated else None,
+        "undercut": list(undercutting),
+        "bootstrap": bootstrap,
+        "seed": seed,
+        "points": points,
+        "tolerance": tolerance,
+    }
+    say = progress or (lambda what, share: None)
+    if bootstrap < 0:
+        raise UsageError(f"bootstrap must be a number of resamples >= 0, not {bootstrap}")
+    if not 0 < tolerance < 1:
+        raise UsageError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
+    given = None if levels is None else _checked_levels(levels)
+    if providers is not None:
+        market = market.restrict(providers)
+    if prices:
+        market = market.at_prices(prices)
+    m = market.prices
+    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    wanted = None if evaluated is None else _cascade(market, evaluated)
+
+    say("reading curves", 0.0)
+    listed = all_steps(market, terms)
+    say("building the production set", 0.05)
+    made = build(market, terms, listed, access=access, points=points, tolerance=tolerance, levels=given)
+    u = _default_levels(market, listed, made) if given is None else given
+    asks = offers(market, listed, u)
+
+    say("fitting a single cascade", 0.35)
+    fitted = fit_cascade(made, m, u, asks.market_price)
+    single = evaluate(market, terms, listed, fitted, u)
+    say("cascades per level", 0.45)
+    per_level = cheaper(cheaper(cascades_per_level(made, m, u), single), _alone(made, asks))
+    per_level = nondecreasing(made, per_level, m, u)
+    say("schedules", 0.55)
+    schedule = nondecreasing(made, cheaper(schedules(made, m, u), per_level), m, u)
+    bound = np.minimum(schedule_bound(made, m, u), schedule.cost)
+    mixed_cost = np.minimum(along_hull(u, *schedule_hull(made, m)), schedule.cost)
+    own = None if wanted is None else evaluate(market, terms, listed, wanted, u)
+    say("oracle", 0.65)
+    knowing = oracle(market, terms, made.access, m)
+
+    groups = [
+        [(fitted.path, np.arange(u.size))],
+        [(path, np.array([level])) for level, path in enumerate(per_level.paths)],
+        [(path, np.array([level])) for level, path in enumerate(schedule.paths)],
+        [] if wanted is None else [(wanted.path, np.arange(u.size))],
+    ]
+    margins: Sequence[FloatArray | None] = [None] * len(groups)
+    if bootstrap:
+        margins = bands(
+            made, m, u, groups, resamples=bootstrap, seed=seed, progress=lambda share: say("bootstrap", 0.7 + 0.3 * share)
+        )
+
+    def outcome(policies: PerLevel, band: FloatArray | None) -> PolicyOutcome:
+        return PolicyOutcome(paths=policies.paths, resale=resale(asks, m, [policies.units.T]), margin_band=band)
+
+    cascade = outcome(single, margins[0])
+    evaluation = None if own is None else outcome(own, margins[3])
+    used = cascade if evaluation is None else evaluation
+    sold_for = used.resale.buy_cost
+    factor, rounds = undercutting
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = np.where((schedule.cost > 0) & (not made.exact), 1.0 - bound / schedule.cost, 0.0)
+        mixed_margin = np.where(np.isfinite(asks.mixed_price), np.maximum(1.0 - mixed_cost / asks.mixed_price, 0.0), np.nan)
+    say("done", 1.0)
+    return Solution(
+        market=market,
+        rules=terms,
+        options=asked,
+        levels=u,
+        offers=asks,
+        fitted=fitted,
+        cascade=cascade,
+        cascade_per_level=outcome(per_level, margins[1]),
+        schedule=ScheduleOutcome(
+            policy=outcome(schedule, margins[2]),
+            gap=np.where(np.isfinite(schedule.cost), gap, np.nan),
+            mixed_buy_cost=mixed_cost,
+            mixed_margin=mixed_margin,
+        ),
+        wanted=wanted,
+        evaluated=evaluation,
+        oracle_cost=knowing.at(u),
+        oracle_relaxed=knowing.relaxed,
+        undercutting=undercut(asks.market_price, np.stack([sold_for, sold_for]), factor, rounds),
+        arbitrageurs={a.name: _arbitrageur(made, a, asks, points, tolerance) for a in market.arbitrageurs},
+        grid=tuple(axis.size for axis in made.grid),
+        exact=made.exact,
+        moved=made.moved,
+    )
+
+
+def _checked_levels(levels: Sequence[float] | FloatArray) -> FloatArray:
+    u = np.unique(np.asarray(levels, dtype=np.float64))
+    if u.size == 0:
+        raise UsageError("levels: none given")
+    bad = u[~((u > 0) & (u <= 1))]
+    if bad.size:
+        raise UsageError(f"levels: {bad[0]:g} is outside (0, 1]. Percentages? Divide by 100.")
+    return u
+
+
+def _default_levels(market: Market, listed: Sequence[Steps], made: Technology) -> FloatArray:
+    offered = max(float(step.profile(market.weights).solved[-1]) for step in listed if step.at.size)
+    top = made.reach
+    low = offered - POINTS_BELOW
+    return np.linspace(low if 0 < low < top else top / DEFAULT_LEVELS, top, DEFAULT_LEVELS)
+
+
+def _cascade(market: Market, pairs: Sequence[tuple[str, float]]) -> Cascade:
+    order = market.positions([name for name, _ in pairs], "evaluate")
+    return Cascade(order=order, thresholds=tuple(float(threshold) for _, threshold in pairs))
+
+
+def _alone(made: Technology, asks: Offers) -> PerLevel:
+    """Buying each level from the one provider in access that asks least for it."""
+    cost = asks.cost[list(made.access)]
+    cheapest = np.argmin(cost, axis=0)
+    units = np.full((asks.levels.size, len(made.market.providers)), np.inf)
+    paths: list[tuple[tuple[int, float], ...]] = [()] * asks.levels.size
+    for level, choice in enumerate(cheapest):
+        i = made.access[choice]
+        if np.isfinite(asks.cost[i, level]):
+            units[level] = 0.0
+            units[level, i] = asks.units[i, level]
+            paths[level] = ((i, float(asks.allotment[i, level])),)
+    return PerLevel(paths=tuple(paths), units=units, cost=cost.min(axis=0))
+
+
+def _arbitrageur(main: Technology, who: Arbitrageur, asks: Offers, points: int | None, tolerance: float) -> ArbitrageurOutcome:
+    """What an arbitrageur of the market file earns: its fixed policies, or else the best schedules of its access."""
+    market, m, u = main.market, main.market.prices, asks.levels
+    named = f"arbitrageur {who.name!r}"
+    paths: tuple[tuple[Block, ...], ...] = ()
+    if who.policies:
+        shares = [policy.weight for policy in who.policies]
+        cascades = [Cascade(order=market.positions(p.order, named), thresholds=p.thresholds) for p in who.policies]
+        units = [evaluate(market, main.rules, main.steps, cascade, u).units.T for cascade in cascades]
+    else:
+        access = market.positions(list(market.names if who.access is None else who.access), named)
+        made = main
+        if set(access) != set(main.access):
+            names = [market.names[i] for i in access]
+            made = build(market, main.rules, main.steps, access=names, points=points, tolerance=tolerance, levels=u)
+        best = nondecreasing(made, cheaper(schedules(made, m, u), _alone(made, asks)), m, u)
+        shares, units, paths = [1.0], [best.units.T], best.paths
+    sold = resale(asks, m, units, shares, who.overhead)
+    return ArbitrageurOutcome(overhead=who.overhead, policy=PolicyOutcome(paths=paths, resale=sold, margin_band=None))
