@@ -1,1 +1,65 @@
-"""Markets of AI-model providers, written as a pricing game and solved."""
+"""Markets of AI-model providers, written as a pricing game and solved.
+
+>>> import numpy as np
+>>> from eqsolver import Geometric, Market, Provider, solve
+>>> cheap = Provider(name="cheap", odds=Geometric(success=[0.5, 0.0]), spend=[1.0, 1.0])
+>>> strong = Provider(name="strong", odds=Geometric(success=[0.8, 0.8]), spend=[3.0, 3.0])
+>>> market = Market(name="two", providers=(cheap, strong), weights=[0.5, 0.5], max_budget=6.0)
+>>> solution = solve(market, levels=[0.4, 0.8])
+>>> solution.offers.market_price, solution.schedule.policy.resale.buy_cost
+(array([1.5 , 3.  ]), array([1.5 , 2.85]))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eqsolver._base import EqsolverError, MarketError, NotCertified, UsageError
+    from eqsolver.estimate import Calibration, calibrate
+    from eqsolver.market import Arbitrageur, Consumers, Geometric, Market, Policy, Provider, Sampled, load, write_spec
+    from eqsolver.posted import Solution, solve
+    from eqsolver.technology import Technology, technology
+
+_ROOMS = {
+    "_base": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
+    "estimate": ("Calibration", "calibrate"),
+    "market": ("Arbitrageur", "Consumers", "Geometric", "Market", "Policy", "Provider", "Sampled", "load", "write_spec"),
+    "posted": ("Solution", "solve"),
+    "technology": ("Technology", "technology"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Arbitrageur",
+    "Calibration",
+    "Consumers",
+    "EqsolverError",
+    "Geometric",
+    "Market",
+    "MarketError",
+    "NotCertified",
+    "Policy",
+    "Provider",
+    "Sampled",
+    "Solution",
+    "Technology",
+    "UsageError",
+    "calibrate",
+    "load",
+    "solve",
+    "technology",
+    "write_spec",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first asked for, so that `eqsolver --help` need not wait for numpy and scipy."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -10,13 +11,14 @@ from eqsolver._base import MarketError
 from eqsolver.market._model import Market
 
 
-def load(*paths: str | PathLike[str], unit: str | None = None) -> Market:
+def load(*paths: str | PathLike[str], unit: str | None = None, providers: Sequence[str] | None = None) -> Market:
     """The market in one TOML file, or in attempt logs (JSONL files and folders of them, a provider each).
 
     Parameters
     ----------
     paths : one `.toml` file, see `read_spec`; or log files and folders, see `read_logs`.
     unit : what money is called; None is what the file says, or USD. Nothing is converted.
+    providers : restrict the market to these; of logs, only theirs are read, so that no problem is dropped for another's sake.
 
     Raises
     ------
@@ -31,9 +33,10 @@ def load(*paths: str | PathLike[str], unit: str | None = None) -> Market:
     files = [Path(path) for path in paths]
     specifications = [file for file in files if file.suffix.lower() == ".toml"]
     if not specifications:
-        return read_logs(files, unit=unit)
+        return read_logs(files, unit=unit, providers=providers)
     if len(files) > 1:
         others = "logs" if len(files) > len(specifications) else "a second one"
         raise fault(specifications[0], f"a specification is a whole market and cannot be loaded with {others}")
     market = read_spec(files[0])
-    return market if unit is None else replace(market, unit=unit)
+    market = market if unit is None else replace(market, unit=unit)
+    return market if providers is None else market.restrict(providers)

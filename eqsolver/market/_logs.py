@@ -53,7 +53,9 @@ class _Columns:
         self.spend.append(0.0)
 
 
-def read_logs(paths: Sequence[Path], *, name: str | None = None, unit: str | None = None) -> Market:
+def read_logs(
+    paths: Sequence[Path], *, name: str | None = None, unit: str | None = None, providers: Sequence[str] | None = None
+) -> Market:
     """The market of some attempt logs: the problems that every file has, equally weighted.
 
     Parameters
@@ -66,6 +68,7 @@ def read_logs(paths: Sequence[Path], *, name: str | None = None, unit: str | Non
         Other fields and blank lines are ignored.
     name : of the market; default the name of the folder that all files are in.
     unit : of money; default USD.
+    providers : read only the files of these providers; default all.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def read_logs(paths: Sequence[Path], *, name: str | None = None, unit: str | Non
     -----
     A line is reduced to three numbers as it is read: memory is O(problems x providers), whatever the number of attempts.
     """
-    files = _files(paths)
+    files = _files(paths) if providers is None else _of(providers, _files(paths))
     index: dict[str, int] = {}
     logs = {file: _read(file, index) for file in files}
     line = np.zeros((len(logs), len(index)), dtype=np.int64)  # (M, N) where a problem stands in each file, 0 = nowhere
@@ -90,20 +93,29 @@ def read_logs(paths: Sequence[Path], *, name: str | None = None, unit: str | Non
     if not kept.size:
         counts = ", ".join(f"{file.name} ({(row > 0).sum()})" for file, row in zip(files, line, strict=True))
         raise fault("no problem is in all files", counts + "; are the ids written alike?")
-    providers = []
+    sellers = []
     for file, log in logs.items():
         attempts, successes = np.frombuffer(log.attempts, np.int64)[kept], np.frombuffer(log.successes, np.int64)[kept]
         spend = np.frombuffer(log.spend)[kept]
-        providers.append(Provider(name=file.stem, odds=Sampled(attempts=attempts, successes=successes), spend=spend))
+        sellers.append(Provider(name=file.stem, odds=Sampled(attempts=attempts, successes=successes), spend=spend))
     ids = list(index)
     return Market(
         name=name or _common_name(files),
-        providers=tuple(providers),
+        providers=tuple(sellers),
         weights=np.full(kept.size, 1 / kept.size),
         problems=tuple(ids[x] for x in kept),
         unit=unit or "USD",
         dropped=_reasons(line, [file.stem for file in files]),
     )
+
+
+def _of(providers: Sequence[str], files: list[Path]) -> list[Path]:
+    """The files of some providers, in their order."""
+    by_name = {file.stem: file for file in files}
+    for name in providers:
+        if name not in by_name:
+            raise MarketError(f"providers: no log of {name!r}; there are {', '.join(by_name)}")
+    return [by_name[name] for name in providers]
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

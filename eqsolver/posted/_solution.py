@@ -67,6 +67,7 @@ class Solution:
     oracle_relaxed : problems on which that bound is looser still, because enumerating their attempt vectors was too large.
     arbitrageurs : those of the market file, by name.
     grid, exact, moved : grid points per provider in access; whether they are all steps; see `Technology.moved`.
+    reach : the highest level any policy or provider reaches.
     """
 
     market: Market
@@ -87,6 +88,7 @@ class Solution:
     grid: tuple[int, ...]
     exact: bool
     moved: float
+    reach: float
 
     @property
     def version(self) -> str:

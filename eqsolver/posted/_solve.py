@@ -181,6 +181,7 @@ def solve(
         grid=tuple(axis.size for axis in made.grid),
         exact=made.exact,
         moved=made.moved,
+        reach=max(made.reach, float(asks.reach.max())),
     )
 
 

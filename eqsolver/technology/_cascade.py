@@ -27,13 +27,22 @@ def cascade_costs(edges: Sequence[FloatArray], order: Sequence[int]) -> FloatArr
     -----
     THEORY section 4: a cascade is the path with one block per provider, so its stage costs are running sums of edges.
     """
-    total = np.zeros((1,) * len(order))
-    for stage, axis in enumerate(order):
-        later = tuple(slice(0, 1) if other in order[stage + 1 :] else slice(None) for other in range(len(order)))
-        edge = edges[axis][later]
-        running = np.cumsum(edge, axis=axis)
-        total = total + (running - edge)
+    total = np.zeros(edges[0].shape)
+    for stage in range(len(order) - 1, -1, -1):
+        axis, others = order[stage], order[stage + 1 :]
+        here = tuple(slice(0, 1) if other in others else slice(None) for other in range(len(order)))
+        before, after = _without_end(here, axis, slice(-1)), _without_end(here, axis, slice(1, None))
+        if others:
+            running = np.zeros(total[here].shape)
+            np.cumsum(edges[axis][before], axis=axis, out=running[after])
+            total += running
+        else:
+            np.cumsum(edges[axis][before], axis=axis, out=total[after])
     return total
+
+
+def _without_end(index: tuple[slice, ...], axis: int, part: slice) -> tuple[slice, ...]:
+    return (*index[:axis], part, *index[axis + 1 :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,26 +78,36 @@ def threshold_table(
     -----
     Stage by stage, one binary search per row of thresholds; a level reached in an early stage keeps that stage's cost.
     """
-    costs = cascade_costs(edges, order).transpose(order)
-    solved, allowed = solved.transpose(order), allowed.transpose(order)
+    costs = cascade_costs(edges, order)
+    np.copyto(costs, np.inf, where=np.logical_not(allowed))
+    costs = costs.transpose(order)
+    solved = solved.transpose(order)
     levels = levels - REACH
-    result = np.full((*(len(k) for k in kept), levels.size), np.inf)
+    outer = tuple(len(indices) for indices in kept)
+    result = np.empty((*outer, levels.size))
     for stage in range(len(order) - 1, -1, -1):
         index: Any = (..., *(0,) * (len(order) - 1 - stage))
         rows = np.ix_(*kept[:stage], np.arange(solved.shape[stage]))
-        reached, cost, fits = (array[index][rows] for array in (solved, costs, allowed))
-        size = reached.shape[-1]
-        flat = reached.reshape(-1, size)
-        where = np.stack([row.searchsorted(levels) for row in flat])
-        clipped = np.minimum(where, size - 1)
-        usable = (where < size) & np.take_along_axis(fits.reshape(-1, size), clipped, axis=1)
-        found = np.where(usable, np.take_along_axis(cost.reshape(-1, size), clipped, axis=1), np.inf)
-        shape = (*(len(k) for k in kept[:stage]), *(1,) * (len(kept) - stage), levels.size)
-        where, found = where.reshape(shape), found.reshape(shape)
+        where, found = _first_reaching(solved[index][rows], costs[index][rows], levels)
         if stage == len(order) - 1:
             result = found
         else:
             limit = kept[stage].reshape(-1, *(1,) * (len(kept) - stage - 1), 1)
-            result = np.where(where <= limit, found, result)
+            spread = (*outer[:stage], *(1,) * (len(kept) - stage), levels.size)
+            np.copyto(result, found.reshape(spread), where=where.reshape(spread) <= limit)
     vectors = np.stack(np.meshgrid(*kept, indexing="ij"), axis=-1).reshape(-1, len(kept)) if kept else np.zeros((1, 0), int)
     return ThresholdTable(order=tuple(order), cost=result.reshape(-1, levels.size), thresholds=vectors)
+
+
+def _first_reaching(solved: FloatArray, cost: FloatArray, levels: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Along the last axis: where `solved` first reaches each level, and the cost there (infinite where it never does)."""
+    rows, paid = solved.reshape(-1, solved.shape[-1]), np.empty(solved.shape[-1] + 1)
+    where = np.empty((len(rows), levels.size), dtype=np.int64)
+    found = np.empty((len(rows), levels.size))
+    paid[-1] = np.inf
+    for r, price in enumerate(cost.reshape(rows.shape)):
+        where[r] = rows[r].searchsorted(levels)
+        paid[:-1] = price
+        paid.take(where[r], out=found[r])
+    shape = (*solved.shape[:-1], levels.size)
+    return where.reshape(shape), found.reshape(shape)

@@ -49,8 +49,8 @@ def joint(
     sides = [range(half), range(half, providers)]
     width = sum(int(np.prod([shape[i] for i in side])) for side in sides) * (half + 1)
     rows = max(16, BLOCK_BYTES // (8 * width))
-    survival = np.zeros(shape)
-    edges = [np.zeros(shape) for _ in shape]
+    survival = np.empty(shape)
+    edges = [np.empty(shape) for _ in shape]
     left_size = int(np.prod(shape[:half]))
     flat = [total.reshape(left_size, -1) for total in (survival, *edges)]
     for start in range(0, weights.size, rows):
@@ -65,10 +65,18 @@ def joint(
             return khatri_rao(factors) if factors else np.ones((len(S[0]), 1))
 
         same = [product(side, -1) for side in sides]
-        flat[0] += same[0].T @ same[1]
+        _add_product(flat[0], same[0], same[1], first=start == 0)
         for i in range(providers):
             if i < half:
-                flat[1 + i] += product(sides[0], i).T @ same[1]
+                _add_product(flat[1 + i], product(sides[0], i), same[1], first=start == 0)
             else:
-                flat[1 + i] += same[0].T @ product(sides[1], i)
+                _add_product(flat[1 + i], same[0], product(sides[1], i), first=start == 0)
     return survival, edges
+
+
+def _add_product(total: FloatArray, left: FloatArray, right: FloatArray, *, first: bool) -> None:
+    """total (+)= leftᵀ right, in place; the first block needs no second pass over the memory."""
+    if first:
+        np.matmul(left.T, right, out=total)
+    else:
+        total += left.T @ right

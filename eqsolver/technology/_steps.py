@@ -63,7 +63,8 @@ class Steps:
         """(N,) survival lost on each problem by buying from allotment `after` up to `upto`."""
         first, stop = np.searchsorted(self.at, (after * (1 + SLACK), upto * (1 + SLACK)), side="right")
         attempts = slice(self.last[first - 1] + 1 if first else 0, self.last[stop - 1] + 1 if stop else 0)
-        return np.bincount(self.problem[attempts], weights=self.drop[attempts], minlength=self.problems)
+        lost = np.bincount(self.problem[attempts], weights=self.drop[attempts], minlength=self.problems)
+        return lost.astype(np.float64, copy=False)
 
     def _unsolved(self, reaching: FloatArray, first: int) -> float:
         done = slice(0, self.last[first - 1] + 1 if first else 0)

@@ -1,0 +1,28 @@
+"""The natural code that the kernels are measured against: cascades evaluated one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def cascades_one_by_one(
+    q: np.ndarray, S: Sequence[np.ndarray], F: Sequence[np.ndarray], levels: np.ndarray, thresholds: np.ndarray
+) -> np.ndarray:
+    """Cost of every threshold of a two-provider cascade at every level, (T, L): vectorised over problems and budgets only.
+
+    q : (N,) weights. S, F : per provider (N, J) survival and spend on its grid. thresholds : (T,) points of the first's grid.
+    """
+    first_pass, first_cost = 1 - (q[:, None] * S[0]).sum(axis=0), (q[:, None] * F[0]).sum(axis=0)
+    cost = np.full((thresholds.size, levels.size), np.inf)
+    for row, t in enumerate(thresholds):
+        unsolved = S[0][:, t]
+        passes = 1 - (q[:, None] * unsolved[:, None] * S[1]).sum(axis=0)
+        spend = first_cost[t] + (q[:, None] * unsolved[:, None] * F[1]).sum(axis=0)
+        path_pass = np.concatenate([first_pass[: t + 1], passes[1:]])
+        path_cost = np.concatenate([first_cost[: t + 1], spend[1:]])
+        at = np.searchsorted(path_pass, levels - 1e-12)
+        reached = at < path_pass.size
+        cost[row, reached] = path_cost[at[reached]]
+    return cost
