@@ -23,11 +23,10 @@ from eqsolver.technology import (
     Technology,
     all_steps,
     along_hull,
+    best_cascades,
     build,
-    cascades_per_level,
     cheaper,
     evaluate,
-    fit_cascade,
     nondecreasing,
     oracle,
     rules,
@@ -119,11 +118,11 @@ def solve(
     u = _default_levels(market, listed, made) if given is None else given
     asks = offers(market, listed, u)
 
-    say("fitting a single cascade", 0.35)
-    fitted = fit_cascade(made, m, u, asks.market_price)
+    say("cascades", 0.35)
+    cascades = best_cascades(made, m, u, asks.market_price)
+    fitted = cascades.single
     single = evaluate(market, terms, listed, fitted, u)
-    say("cascades per level", 0.45)
-    per_level = cheaper(cheaper(cascades_per_level(made, m, u), single), _alone(made, asks))
+    per_level = cheaper(cascades.per_level, _alone(made, asks))
     per_level = nondecreasing(made, per_level, m, u)
     say("schedules", 0.55)
     schedule = nondecreasing(made, cheaper(schedules(made, m, u), per_level), m, u)

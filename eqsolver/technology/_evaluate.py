@@ -47,6 +47,16 @@ def bill(units: FloatArray, prices: FloatArray) -> FloatArray:
     return np.where(reached, np.where(reached[:, None], units, 0.0) @ prices, np.inf)
 
 
+def cheaper(first: PerLevel, second: PerLevel) -> PerLevel:
+    """The cheaper of two policies at each level; the first where they cost the same, but for rounding."""
+    better = second.cost < first.cost * (1 - 1e-12)
+    return PerLevel(
+        paths=tuple(b if swap else a for a, b, swap in zip(first.paths, second.paths, better, strict=True)),
+        units=np.where(better[:, None], second.units, first.units),
+        cost=np.where(better, second.cost, first.cost),
+    )
+
+
 def evaluate(market: Market, rules: Rules, steps: Sequence[Steps], cascade: Cascade, levels: FloatArray) -> PerLevel:
     """Units and cost at posted prices of a given cascade at each level: the shortest prefix that reaches it.
 

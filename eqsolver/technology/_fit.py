@@ -1,26 +1,39 @@
-"""The best single cascade: one order and one threshold vector for all levels, fitted to mean margin as in [OSH]."""
+"""The best cascades: one threshold vector for all levels, fitted to mean margin as in [OSH], and the best for each level."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray
+from eqsolver._base import FloatArray
 from eqsolver.technology._cascade import threshold_table
-from eqsolver.technology._evaluate import Cascade, evaluate
-from eqsolver.technology._policies import weighted
+from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
+from eqsolver.technology._policies import cascades_on_grid, weighted
 from eqsolver.technology._technology import Technology
 
 _ROWS = 4096
-_POLISHED = 3
-_CANDIDATES = 12
-_SWEEPS = 4
+"""Threshold vectors tabulated per order; with more on the grid, every few, and then those around the best."""
+
+LEADERS = 3
+"""Single cascades whose neighbourhoods are searched, beside those of the best per level."""
+
+ROUNDS = 6
+"""Rounds of the search between grid points; each halves its stride."""
 
 
-def fit_cascade(made: Technology, prices: FloatArray, levels: FloatArray, market_price: FloatArray) -> Cascade:
-    """The order and thresholds with the largest mean margin over the levels that have a market price.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BestCascades:
+    """single : the cascade with the largest mean margin. per_level : the cheapest one for each level, exactly evaluated."""
+
+    single: Cascade
+    per_level: PerLevel
+
+
+def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, market_price: FloatArray) -> BestCascades:
+    """The single cascade with the largest mean margin over the levels that have a market price, and the cheapest per level.
 
     Parameters
     ----------
@@ -28,13 +41,76 @@ def fit_cascade(made: Technology, prices: FloatArray, levels: FloatArray, market
 
     Notes
     -----
-    All orders and grid thresholds at once, then each order's best is improved one threshold at a time on the exact steps
-    between its grid neighbours. Where no level has a market price, the cascade that reaches most levels, most cheaply.
+    All orders and grid thresholds at once; then, unless the grid is exact, a pattern search moves one threshold at a time, or
+    swaps neighbours, on the exact steps: one walk prices a candidate at every level, so all levels are improved together.
+    Optimal on an exact grid; elsewhere a local optimum (for how far from the best policy, see `schedule_bound`).
+    Where no level has a market price, the single cascade is the one that reaches most levels, most cheaply.
     """
+    found = cascades_on_grid(made, prices, levels)
+    pool = {_filled(made, path) for path in found.paths if path}
+    pool |= set(_fitted_on_grid(made, prices, levels, market_price))
+    search = _Search(made, prices, levels, market_price, found)
+    search.offer(sorted(pool, key=lambda cascade: (cascade.order, cascade.thresholds)))
+    if not made.exact:
+        for halvings in range(ROUNDS):
+            known, score = search.cost.copy(), search.score
+            search.offer([near for best in search.leaders() for near in _neighbours(made, best, 0.5**halvings)])
+            if halvings and search.score <= score + 1e-6 and not (search.cost < known * (1 - 1e-5)).any():
+                break
+    return BestCascades(single=search.single, per_level=search.per_level)
+
+
+class _Search:
+    """The best cascades among those offered so far."""
+
+    def __init__(
+        self, made: Technology, prices: FloatArray, levels: FloatArray, market_price: FloatArray, start: PerLevel
+    ) -> None:
+        self._made, self._prices, self._levels, self._market_price = made, prices, levels, market_price
+        self.per_level = start
+        self._ranked: list[tuple[tuple[float, float], Cascade]] = []
+        self._holders: list[Cascade | None] = [None] * levels.size
+        self._seen: set[Cascade] = set()
+
+    @property
+    def single(self) -> Cascade:
+        return self._ranked[0][1]
+
+    @property
+    def score(self) -> float:
+        return self._ranked[0][0][0]
+
+    @property
+    def cost(self) -> FloatArray:
+        return self.per_level.cost
+
+    def leaders(self) -> list[Cascade]:
+        singles = [cascade for _, cascade in self._ranked]
+        return list(dict.fromkeys([*singles, *(holder for holder in self._holders if holder is not None)]))
+
+    def offer(self, candidates: Iterable[Cascade]) -> None:
+        for cascade in candidates:
+            if cascade in self._seen:
+                continue
+            self._seen.add(cascade)
+            made = self._made
+            found = evaluate(made.market, made.rules, made.steps, cascade, self._levels)
+            found = PerLevel(paths=found.paths, units=found.units, cost=bill(found.units, self._prices))
+            main, second = _scores(found.cost, self._market_price)
+            self._ranked.append(((float(main), float(second)), cascade))
+            self._ranked.sort(key=lambda entry: entry[0], reverse=True)
+            del self._ranked[LEADERS:]
+            for level in np.flatnonzero((found.cost <= self.cost * (1 + 1e-12)) & np.isfinite(found.cost)):
+                if found.cost[level] < self.cost[level] * (1 - 1e-12) or self._holders[level] is None:
+                    self._holders[level] = cascade
+            self.per_level = cheaper(self.per_level, found)
+
+
+def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, market_price: FloatArray) -> Iterator[Cascade]:
+    """For each order of all providers, the grid thresholds with the largest mean margin."""
     edges, solved, allowed = weighted(made, prices), made.solved, made.allowed
     A = len(made.access)
     coarse = _ROWS if A == 2 else int(_ROWS ** (1 / max(A - 1, 1)))
-    found: list[tuple[tuple[float, float], tuple[int, ...], list[IntArray]]] = []
     for order in itertools.permutations(range(A)):
         first = order[:-1]
         strides = [-(-solved.shape[axis] // coarse) for axis in first]
@@ -43,9 +119,7 @@ def fit_cascade(made: Technology, prices: FloatArray, levels: FloatArray, market
             table = threshold_table(solved, edges, allowed, order, levels, kept)
             main, second = _scores(table.cost, market_price)
             tops = sum((made.grid[axis][table.thresholds[:, s]] for s, axis in enumerate(first)), np.zeros(len(main)))
-            main = np.where(tops <= made.rules.total_cap * (1 + 1e-12), main, -np.inf)
-            row = np.lexsort((second, main))[-1]
-            best = table.thresholds[row]
+            best = table.thresholds[np.lexsort((second, np.where(tops <= made.rules.total_cap, main, -np.inf)))[-1]]
             if all(stride == 1 for stride in strides):
                 break
             finer = [max(1, stride // 4) for stride in strides]
@@ -54,20 +128,11 @@ def fit_cascade(made: Technology, prices: FloatArray, levels: FloatArray, market
                 for at, axis, stride, fine in zip(best, first, strides, finer, strict=True)
             ]
             strides = finer
-        found.append(((float(main[row]), float(second[row])), order, best))
-    found.sort(key=lambda entry: entry[0], reverse=True)
-    result: tuple[tuple[float, float], Cascade] | None = None
-    for score, order, best in found[: 1 if made.exact else _POLISHED]:
-        if result is not None and score[0] < result[0][0] - 0.01:
-            break
-        chosen = [float(made.grid[axis][at]) for axis, at in zip(order[:-1], best, strict=True)]
-        widths = [_neighbours(made, axis, int(at)) for axis, at in zip(order[:-1], best, strict=True)]
-        cascade = _with_rest(made, [made.access[axis] for axis in order], chosen)
-        improved = _improve(made, cascade, widths, prices, levels, market_price)
-        if result is None or improved[0] > result[0]:
-            result = improved
-    assert result is not None
-    return result[1]
+        yield _with_rest(
+            made,
+            [made.access[axis] for axis in order],
+            [float(made.grid[axis][at]) for axis, at in zip(first, best, strict=True)],
+        )
 
 
 def _scores(cost: FloatArray, market_price: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -82,53 +147,33 @@ def _scores(cost: FloatArray, market_price: FloatArray) -> tuple[FloatArray, Flo
     return margin.mean(axis=-1), second
 
 
-def _neighbours(made: Technology, axis: int, index: int) -> tuple[float, float]:
-    points = made.grid[axis]
-    return float(points[max(index - 1, 0)]), float(points[min(index + 1, points.size - 1)])
-
-
-def _with_rest(made: Technology, order: Sequence[int], tops: Sequence[float]) -> Cascade:
+def _with_rest(made: Technology, order: list[int], tops: list[float]) -> Cascade:
     """Fill in the last threshold: what the cap leaves."""
     rules = made.rules
     if np.isfinite(rules.total_cap):
         rest = max(rules.total_cap - sum(tops), 0.0)
     else:
         rest = rules.provider_cap if np.isfinite(rules.provider_cap) else made.steps[order[-1]].end
-    return Cascade(order=tuple(order), thresholds=(*(float(t) for t in tops), float(rest)))
+    return Cascade(order=tuple(order), thresholds=(*tops, rest))
 
 
-def _improve(
-    made: Technology,
-    cascade: Cascade,
-    widths: list[tuple[float, float]],
-    prices: FloatArray,
-    levels: FloatArray,
-    market_price: FloatArray,
-) -> tuple[tuple[float, float], Cascade]:
-    def score_of(candidate: Cascade) -> tuple[float, float]:
-        main, second = _scores(evaluate(made.market, made.rules, made.steps, candidate, levels).cost, market_price)
-        return float(main), float(second)
+def _filled(made: Technology, path: tuple[tuple[int, float], ...]) -> Cascade:
+    """The cascade behind a path cut at its level: its last provider may be bought up to the cap."""
+    return _with_rest(made, [i for i, _ in path], [b for _, b in path[:-1]])
 
-    score = score_of(cascade)
-    if made.exact:
-        return score, cascade
-    for _ in range(_SWEEPS):
-        improved = False
-        for s, (low, high) in enumerate(widths):
-            at = made.steps[cascade.order[s]].at
-            inside = np.append(0.0, at)[slice(*np.searchsorted(np.append(0.0, at), (low, high)))]
-            picked = inside[np.unique(np.linspace(0, inside.size - 1, _CANDIDATES).astype(int))] if inside.size else inside
-            for top in picked:
-                tops = list(cascade.thresholds[:-1])
-                tops[s] = float(top)
-                if sum(tops) > made.rules.total_cap:
-                    continue
-                candidate = _with_rest(made, cascade.order, tops)
-                found = score_of(candidate)
-                if found > score:
-                    score, cascade, improved = found, candidate, True
-            here, half = cascade.thresholds[s], (high - low) / 4
-            widths[s] = (max(here - half, low), min(here + half, high))
-        if not improved:
-            break
-    return score, cascade
+
+def _neighbours(made: Technology, cascade: Cascade, share: float) -> Iterator[Cascade]:
+    """Cascades with one threshold moved by a share of the way to the next grid point, or two neighbours swapped."""
+    order, tops = list(cascade.order), list(cascade.thresholds[:-1])
+    for s, top in enumerate(tops):
+        points, at = made.grid[made.access.index(order[s])], made.steps[order[s]].at
+        here = int(np.searchsorted(points, top))
+        for other in (points[max(here - 1, 0)], points[min(here + 1, points.size - 1)]):
+            exact = int(np.searchsorted(at, (top + share * (other - top)) * (1 + 1e-12), side="right"))
+            moved = [*tops[:s], float(at[exact - 1]) if exact else 0.0, *tops[s + 1 :]]
+            if moved != tops and sum(moved) <= made.rules.total_cap:
+                yield _with_rest(made, order, moved)
+    if share == 1.0:
+        for s in range(len(tops) - 1):
+            swapped = [*order[:s], order[s + 1], order[s], *order[s + 2 :]]
+            yield _with_rest(made, swapped, [*tops[:s], tops[s + 1], tops[s], *tops[s + 2 :]])

@@ -65,8 +65,8 @@ def schedule_hull(made: Technology, prices: FloatArray) -> tuple[FloatArray, Flo
     return hull_of_nodes(made.solved[allowed], shortest_paths(weighted(made, prices))[allowed])
 
 
-def cascades_per_level(made: Technology, prices: FloatArray, levels: FloatArray) -> PerLevel:
-    """The cheapest threshold cascade for each level, over every provider order and all thresholds at once."""
+def cascades_on_grid(made: Technology, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """The cheapest threshold cascade for each level, over every provider order and all grid thresholds at once."""
     edges = weighted(made, prices)
     solved, allowed = made.solved, made.allowed
     cheapest = np.full(levels.size, np.inf)
@@ -83,16 +83,6 @@ def cascades_per_level(made: Technology, prices: FloatArray, levels: FloatArray)
         moves = np.repeat(order, [corner[axis] for axis in order])
         paths[place], units[place] = _finish(made, moves, levels[place])
     return PerLevel(paths=tuple(paths), units=units, cost=bill(units, prices))
-
-
-def cheaper(first: PerLevel, second: PerLevel) -> PerLevel:
-    """The cheaper of two policies at each level; the first where they cost the same, but for rounding."""
-    better = second.cost < first.cost * (1 - 1e-12)
-    return PerLevel(
-        paths=tuple(b if swap else a for a, b, swap in zip(first.paths, second.paths, better, strict=True)),
-        units=np.where(better[:, None], second.units, first.units),
-        cost=np.where(better, second.cost, first.cost),
-    )
 
 
 def nondecreasing(made: Technology, policies: PerLevel, prices: FloatArray, levels: FloatArray) -> PerLevel:
