@@ -26,6 +26,8 @@ class Steps:
     drop : (E,) by how much the attempt lowers the problem's survival S.
     rise : (E,) money at list price that it is expected to cost, w S.
     end : the allotment beyond which nothing is ever solved. problems : N.
+    hopeless : (H,) problems that the provider never solves: attempts on them go on beyond `end`, and cost.
+    hopeless_use, hopeless_spend : (H,) what one such attempt takes from the allotment, and its money at list price.
     """
 
     at: FloatArray
@@ -36,6 +38,9 @@ class Steps:
     end: float
     problems: int
     leftover_is_spent: bool
+    hopeless: IntArray
+    hopeless_use: FloatArray
+    hopeless_spend: FloatArray
 
     def profile(self, reaching: FloatArray, upto: float = np.inf, after: float = 0.0) -> Profile:
         """What buying from this provider adds, from allotment `after` up to `upto`, step by step.
@@ -57,6 +62,10 @@ class Steps:
             spent = np.cumsum(survived * np.diff(at, prepend=after))
         else:
             spent = np.cumsum(mass * self.rise[attempts])[steps - begin]
+            in_vain = self._spent_in_vain(reaching, upto, after)
+            if in_vain > 0:
+                at, solved = np.append(at, upto), np.append(solved, solved[-1:] if solved.size else 0.0)
+                spent = np.append(spent, (spent[-1] if spent.size else 0.0) + in_vain)
         return Profile(at=at, solved=solved, spent=spent)
 
     def dropped(self, upto: float, after: float = 0.0) -> FloatArray:
@@ -65,6 +74,13 @@ class Steps:
         attempts = slice(self.last[first - 1] + 1 if first else 0, self.last[stop - 1] + 1 if stop else 0)
         lost = np.bincount(self.problem[attempts], weights=self.drop[attempts], minlength=self.problems)
         return lost.astype(np.float64, copy=False)
+
+    def _spent_in_vain(self, reaching: FloatArray, upto: float, after: float) -> float:
+        """Expected list-price money of the attempts beyond `end`, none of which succeeds."""
+        if not self.end * (1 + SLACK) < upto < np.inf:
+            return 0.0
+        made = attempts_within(np.array([max(after, self.end), upto]), self.hopeless_use)
+        return float(reaching[self.hopeless] @ (self.hopeless_spend * (made[:, 1] - made[:, 0])))
 
     def _unsolved(self, reaching: FloatArray, first: int) -> float:
         done = slice(0, self.last[first - 1] + 1 if first else 0)
@@ -118,6 +134,9 @@ def steps(provider: Provider, rules: Rules) -> Steps:
         end=end,
         problems=number.size,
         leftover_is_spent=rules.leftover_is_spent,
+        hopeless=np.flatnonzero(useful == 0),
+        hopeless_use=w[useful == 0],
+        hopeless_spend=provider.spend[useful == 0],
     )
 
 
