@@ -11,8 +11,10 @@ from eqsolver.technology._steps import Steps
 def base_measure(steps: Steps, weights: FloatArray) -> FloatArray:
     """(G,) share of attention each step deserves before any optimum is known: a third each by pass gained, money spent
     and log allotment."""
-    profile = steps.profile(weights)
     measure = np.zeros(steps.at.size)
+    if not measure.size:  # it never solves anything within the cap
+        return measure
+    profile = steps.profile(weights)
     for running in (profile.solved, profile.spent, np.log(steps.at / steps.at[0]) + 1.0):
         measure += np.diff(running, prepend=0.0) / max(3 * running[-1], np.finfo(float).tiny)
     return measure
@@ -35,8 +37,9 @@ def grid(steps: Steps, measure: FloatArray, points: int) -> FloatArray:
         measure = np.minimum(measure, 1.5 * measure.sum() / (points - 1))
     running = np.cumsum(measure)
     quantiles = np.arange(1, points) / (points - 1)
-    index = np.searchsorted(running, running[-1] * (quantiles - 1e-12))
-    return np.concatenate([[0.0], steps.at[np.unique(np.minimum(index, steps.at.size - 1))]])
+    index = np.minimum(np.searchsorted(running, running[-1] * (quantiles - 1e-12)), steps.at.size - 1)
+    index[-1] = steps.at.size - 1  # even if its measure is next to nothing: bounds rest on nothing lying beyond
+    return np.concatenate([[0.0], steps.at[np.unique(index)]])
 
 
 _LEVELLINGS = 8
