@@ -1,6 +1,6 @@
 """Tiny markets by enumeration in exact fractions: slow, literal, and sharing no code with eqsolver's kernels.
 
-Everything starts from luck: on problem x provider i's first success comes at attempt T, and every T has a fraction as its chance.
+Everything starts from luck: on problem x provider i's first success comes at attempt T, every T with a fraction as its chance.
 A policy is then simulated on every joint outcome, and its pass and spend are the weighted sums.
 """
 
@@ -46,11 +46,11 @@ class Tiny:
     """Attempts looked at where nothing else ends them (a hopeless provider under attempt allocation of logs)."""
 
     @property
-    def M(self) -> int:
+    def M(self) -> int:  # noqa: N802
         return len(self.price)
 
     @property
-    def N(self) -> int:
+    def N(self) -> int:  # noqa: N802
         return len(self.weights)
 
     def unsolved(self, i: int, x: int, k: int) -> Fraction:
@@ -117,7 +117,7 @@ class Tiny:
         return 0 if c == 0 else n - c + 1
 
     def stops(self, i: int) -> list[Fraction]:
-        """Every allotment, up to the cap and to the last that solves anything, at which one more attempt may be made somewhere."""
+        """Allotments, up to the cap and to the last that solves anything, at which one more attempt may be made somewhere."""
         found: set[Fraction] = set()
         ends = []
         for x in range(self.N):
@@ -184,9 +184,9 @@ class Tiny:
         """(pass, bill) at every stop of every interleaving, path by path: no principle of optimality, no memory."""
         axes = [[Fraction(0), *self.stops(i)] for i in range(self.M)]
         slices = cache(
-            lambda i, j: self.slice_cost(i, axes[i][j[i]], axes[i][j[i] + 1], [axes[l][j[l]] for l in range(self.M)])
+            lambda i, j: self.slice_cost(i, axes[i][j[i]], axes[i][j[i] + 1], [axis[at] for axis, at in zip(axes, j, strict=True)])
         )
-        solves = cache(lambda j: self.solved([axes[l][j[l]] for l in range(self.M)]))
+        solves = cache(lambda j: self.solved([axis[at] for axis, at in zip(axes, j, strict=True)]))
         points: set[tuple[Fraction, Fraction]] = set()
 
         def onward(j: tuple[int, ...], cost: Fraction) -> None:
@@ -194,7 +194,7 @@ class Tiny:
             for i in range(self.M):
                 if j[i] + 1 < len(axes[i]):
                     after = (*j[:i], j[i] + 1, *j[i + 1 :])
-                    if self.fits(axes[l][after[l]] for l in range(self.M)):
+                    if self.fits(axis[at] for axis, at in zip(axes, after, strict=True)):
                         onward(after, cost + slices(i, j))
 
         onward((0,) * self.M, Fraction(0))
@@ -206,7 +206,7 @@ class Tiny:
         least: dict[tuple[int, ...], Fraction] = {}
         points = []
         for j in itertools.product(*(range(len(axis)) for axis in axes)):
-            here = [axes[l][j[l]] for l in range(self.M)]
+            here = [axis[at] for axis, at in zip(axes, j, strict=True)]
             if not self.fits(here):
                 continue
             arrivals = []

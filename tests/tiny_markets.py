@@ -49,7 +49,7 @@ def markets(
         name="tiny",
         providers=sold,
         weights=draw(st.sampled_from(WEIGHTS[N])),
-        max_budget=draw(budget) / 2 if M == 2 else draw(budget) / 2,
+        max_budget=draw(budget) / 2,
         max_attempts=draw(attempts),
     )
 
