@@ -26,6 +26,8 @@ WORDING = (
     ("greater than or equal to", "at least"),
     ("less than or equal to", "at most"),
     ("a valid integer", "a whole number"),
+    ("a valid list", "a list"),
+    ("a valid array", "a list"),
     ("a valid ", "a "),
 )
 _shorten = reprlib.Repr()
@@ -51,7 +53,7 @@ def fault(place: str | PathLike[str], *parts: str) -> MarketError:
 def unreadable(path: str | PathLike[str], error: OSError | ValueError) -> MarketError:
     """What to say when a file cannot be opened, read or written."""
     if isinstance(error, FileNotFoundError):
-        return fault(path, "no such file")
+        return fault(path, "no such file or folder")
     if isinstance(error, IsADirectoryError):
         return fault(path, "is a folder where a file is needed")
     if isinstance(error, PermissionError):

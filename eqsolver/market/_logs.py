@@ -72,8 +72,8 @@ def read_logs(
 
     Returns
     -------
-    Market with `Sampled` odds and no caps. Problems are in the order of the first file. Problems that some file lacks are
-    left out and counted in `dropped`, each under one reason.
+    Market with `Sampled` odds and no caps. Problems are in the order of the first file. Problems that some file lacks
+    are left out and counted in `dropped`, each under one reason.
 
     Raises
     ------
@@ -112,6 +112,8 @@ def read_logs(
 def _of(providers: Sequence[str], files: list[Path]) -> list[Path]:
     """The files of some providers, in their order."""
     by_name = {file.stem: file for file in files}
+    if not providers or len(set(providers)) != len(providers):
+        raise MarketError(f"providers: name at least one, and none twice; found {', '.join(providers) or 'none'}")
     for name in providers:
         if name not in by_name:
             raise MarketError(f"providers: no log of {name!r}; there are {', '.join(by_name)}")
@@ -134,9 +136,10 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         raise MarketError("no log files given")
     stems: dict[str, Path] = {}
     for file in files:
-        other = stems.setdefault(file.stem, file)
-        if other is not file:
-            raise fault(file, f"a second file for provider {file.stem!r}, after {other}; rename or leave out one of them")
+        if file.stem in stems:
+            told = f"a second file for provider {file.stem!r}, after {stems[file.stem]}"
+            raise fault(file, f"{told}; rename or leave out one of them")
+        stems[file.stem] = file
         if not file.stem.isprintable():
             raise fault(file, "the file's name becomes the provider's: rename it to printable characters")
     return files
