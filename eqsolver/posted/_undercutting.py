@@ -26,7 +26,7 @@ class Undercutting:
 
 
 def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, rounds: int = 7) -> Undercutting:
-    """In turn each arbitrageur posts max(factor x best rival price, own cost), if that is below the market's price.
+    """In turn each arbitrageur posts max(factor x best rival price, own cost); customers buy from the lowest price, C_P included.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, 
 
     Notes
     -----
-    THEORY section 6. Arbitrageurs take turns, the cheapest first. The price rests at
+    THEORY section 6. Arbitrageurs take turns, the cheapest first. One that cannot sell posts its own cost all the same, which
+    is what the cheapest then undercuts. The price rests at
     min(C_P, max(lowest cost, factor x min(C_P, second-lowest cost))).
     """
     if not 0 < factor < 1:
@@ -52,8 +53,7 @@ def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, 
     for turn in range(rounds):
         mover = turn % 2
         rival = np.minimum(market_price, posted[1 - mover])
-        ask = np.maximum(factor * rival, ranked[mover])
-        posted[mover] = np.where(ask < np.minimum(rival, posted[mover]), ask, posted[mover])
+        posted[mover] = np.maximum(factor * rival, ranked[mover])
         price = np.minimum(market_price, posted.min(axis=0))
         seller_cost = np.where(posted[0] <= posted[1], ranked[0], ranked[1])
         sold = posted.min(axis=0) < market_price
