@@ -184,7 +184,9 @@ class Tiny:
         """(pass, bill) at every stop of every interleaving, path by path: no principle of optimality, no memory."""
         axes = [[Fraction(0), *self.stops(i)] for i in range(self.M)]
         slices = cache(
-            lambda i, j: self.slice_cost(i, axes[i][j[i]], axes[i][j[i] + 1], [axis[at] for axis, at in zip(axes, j, strict=True)])
+            lambda i, j: self.slice_cost(
+                i, axes[i][j[i]], axes[i][j[i] + 1], [axis[at] for axis, at in zip(axes, j, strict=True)]
+            )
         )
         solves = cache(lambda j: self.solved([axis[at] for axis, at in zip(axes, j, strict=True)]))
         points: set[tuple[Fraction, Fraction]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -101,7 +102,9 @@ def test_the_fitted_cascade_has_the_best_mean_margin_of_all_orders_and_threshold
         for top in [Fraction(0), *by_luck.stops(order[0])]:
             rest = [b for b in by_luck.stops(order[1]) if by_luck.fits((top, b))]
             stages = [(b, Fraction(0)) for b in by_luck.stops(order[0]) if b <= top] + [(top, b) for b in rest]
-            walked = with_origin([(s, by_luck.bill(u)) for s, u in (by_luck.run(list(zip(order, at, strict=True))) for at in stages)])
+            walked = with_origin(
+                [(s, by_luck.bill(u)) for s, u in (by_luck.run(list(zip(order, at, strict=True))) for at in stages)]
+            )
             margins = []
             for u, p in zip(levels, price, strict=True):
                 if p is not None:
@@ -135,7 +138,9 @@ def test_with_one_class_the_oracle_is_the_lower_hull_of_the_schedule(market: Mar
     solution = solve(market, levels=levels, **how)
     np.testing.assert_allclose(solution.oracle_cost, solution.schedule.mixed_buy_cost, rtol=1e-9, atol=1e-11)
     hull = by_luck.knowing()
-    for (solved, cost), found in zip(hull[1:], solve(market, levels=[float(s) for s, _ in hull[1:]], **how).oracle_cost, strict=True):
+    for (solved, cost), found in zip(
+        hull[1:], solve(market, levels=[float(s) for s, _ in hull[1:]], **how).oracle_cost, strict=True
+    ):
         assert found == pytest.approx(float(cost), rel=1e-9), float(solved)
 
 
@@ -151,7 +156,7 @@ def test_knowing_more_or_choosing_more_freely_never_costs_more(market: Market, h
         solution.cascade_per_level.resale.buy_cost,
         np.minimum(solution.cascade.resale.buy_cost, solution.offers.market_price),
     ]
-    for better, worse in zip(chain, chain[1:], strict=False):
+    for better, worse in itertools.pairwise(chain):
         assert (better <= worse * (1 + 1e-9) + 1e-12).all()
     assert (solution.cascade_per_level.resale.buy_cost <= solution.offers.market_price * (1 + 1e-9)).all()
     for cost in (*chain[:4], *solution.offers.cost):
