@@ -5,9 +5,9 @@
 >>> cheap = Provider(name="cheap", odds=Geometric(success=[0.5, 0.0]), spend=[1.0, 1.0])
 >>> strong = Provider(name="strong", odds=Geometric(success=[0.8, 0.8]), spend=[3.0, 3.0])
 >>> market = Market(name="two", providers=(cheap, strong), weights=[0.5, 0.5], max_budget=6.0)
->>> solution = solve(market, levels=[0.4, 0.8])
+>>> solution = solve(market, levels=[0.8, 0.85])
 >>> solution.offers.market_price, solution.schedule.policy.resale.buy_cost
-(array([1.5 , 3.  ]), array([1.5 , 2.85]))
+(array([3. , 3.6]), array([3. , 3.2]))
 """
 
 from __future__ import annotations
