@@ -26,7 +26,7 @@ class Undercutting:
 
 
 def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, rounds: int = 7) -> Undercutting:
-    """In turn each arbitrageur posts max(factor x best rival price, own cost); customers buy from the lowest price, C_P included.
+    """In turn each arbitrageur posts max(factor x best rival price, own cost); customers buy at the lowest price.
 
     Parameters
     ----------
