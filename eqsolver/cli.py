@@ -42,6 +42,7 @@ class Allocation(StrEnum):
 MarketPaths = Annotated[
     list[Path], typer.Argument(metavar="MARKET...", help="A TOML specification, attempt logs (JSONL), or a folder of logs.")
 ]
+LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt logs (JSONL), or a folder of them.")]
 Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
 MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="PATH|-", help="Write the answer as JSON; - is stdout.")]
@@ -54,11 +55,13 @@ def _answers(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        from eqsolver._base import EqsolverError
+        from eqsolver._base import EqsolverError, NotCertified
 
         try:
             command(*args, **kwargs)
             sys.stdout.flush()
+        except NotCertified as error:
+            _stop(str(error), 1)
         except EqsolverError as error:
             _stop(str(error), 2)
         except MemoryError:
@@ -77,11 +80,15 @@ def _stop(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def _installed() -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version("eqsolver")
+
+
 def _version(wanted: bool) -> None:
     if wanted:
-        import importlib.metadata
-
-        typer.echo(f"eqsolver {importlib.metadata.version('eqsolver')}")
+        typer.echo(f"eqsolver {_installed()}")
         raise typer.Exit
 
 
@@ -158,18 +165,62 @@ def solve(
         say("reading", 0.0)
         found = solve_market(load(*market, unit=unit, providers=options["providers"]), **options, progress=say)
 
-    from eqsolver.report import print_solution, save_figures, to_json
+    from eqsolver import report
 
     if json is not None:
-        _write(json, to_json(found))
+        _write(json, report.to_json(found))
     if not quiet and not _is_stdout(json):
-        print_solution(found, _console())
+        report.print_solution(found, _console())
     if figures is not None:
-        for path in save_figures(found, figures):
+        for path in report.save_figures(found, figures):
             typer.echo(f"wrote {path}", err=True)
     if asked is not None and found.unreached.size:
         listed = ", ".join(f"{u:g}" for u in found.unreached[:8]) + (", ..." if found.unreached.size > 8 else "")
         _stop(f"solved, but no policy reaches {listed}; policies reach {found.reach:.6f}", 1)
+
+
+@app.command()
+@_answers
+def calibrate(
+    logs: LogPaths,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="spec.toml", help="The specification to write.")],
+    classes: Annotated[int, typer.Option(metavar="K", help="The most classes; fewer if they fit as well as is asked.")] = 256,
+    max_budget: MaxBudget = None,
+    providers: Providers = None,
+    name: Annotated[str | None, typer.Option(help="Name of the market. [default: the output's stem]")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the numbers come from, for the file's header.")] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the fit.")] = 0,
+    unit: Unit = None,
+    quiet: Quiet = False,
+) -> None:
+    """Turn attempt logs into a specification by problem classes, and say how well it fits (exit code 1 if short of the goals)."""
+    from dataclasses import replace
+
+    from eqsolver._files import check_writable
+    from eqsolver.market import load, write_spec
+
+    check_writable(output)
+    with _progress(quiet) as say:
+        say("reading", 0.0)
+        only = arguments.names(providers, "--providers")
+        market = load(*logs, unit=unit, providers=only)
+
+        from eqsolver.estimate import calibrate as fit_market
+
+        fit = fit_market(market, classes=classes, max_budget=max_budget, seed=seed, progress=lambda line: say(line, 0.0))
+
+    from eqsolver import report
+
+    lines = report.fit_lines(fit, market)
+    made = f"Made by eqsolver {_installed()}: eqsolver calibrate {' '.join(path.name for path in logs)} --classes {classes}"
+    options = {"--max-budget": max_budget, "--providers": providers, "--seed": seed or None}
+    made += "".join(f" {option} {value}" for option, value in options.items() if value is not None)
+    header = ([source] if source else []) + [made, *lines]
+    write_spec(replace(fit.market, name=name or output.stem), output, "\n".join(header))
+    if not quiet:
+        typer.echo("\n".join([*lines, f"Wrote {output}."]))
+    if not fit.met:
+        _stop("calibrated, but short of the goals", 1)
 
 
 @app.command()

@@ -100,6 +100,8 @@ def solve(
     say = progress or (lambda what, share: None)
     if bootstrap < 0:
         raise UsageError(f"bootstrap must be a number of resamples >= 0, not {bootstrap}")
+    if seed < 0:
+        raise UsageError(f"seed must be >= 0, not {seed}")
     if not 0 < tolerance < 1:
         raise UsageError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
     given = None if levels is None else _checked_levels(levels)
@@ -229,7 +231,10 @@ def _arbitrageur(main: Technology, who: Arbitrageur, asks: Offers, points: int |
     if who.policies:
         shares = [policy.weight for policy in who.policies]
         cascades = [Cascade(order=market.positions(p.order, named), thresholds=p.thresholds) for p in who.policies]
-        units = [evaluate(market, main.rules, main.steps, cascade, u).units.T for cascade in cascades]
+        try:
+            units = [evaluate(market, main.rules, main.steps, cascade, u).units.T for cascade in cascades]
+        except UsageError as error:
+            raise UsageError(f"{named}: {error}") from None
     else:
         access = market.positions(list(market.names if who.access is None else who.access), named)
         made = main

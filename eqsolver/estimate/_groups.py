@@ -1,0 +1,73 @@
+"""Groups of alike problems, each the start of one class: a tree of merges, cut so that no class makes too large a jump."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.cluster import hierarchy
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.estimate._misfit import Classes
+from eqsolver.market import Sampled
+
+LARGEST_JUMP = 0.008
+"""Pass gained by a class's first attempt: half of it, well placed, is the error that the jump causes."""
+SPEND_MATTERS = (0.6, 5.0)
+"""How much a problem's log cost weighs in likeness: the sum of the first and the share it solves, times the second."""
+
+
+def group_classes(
+    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, cells: Sequence[FloatArray], classes: int
+) -> Classes:
+    """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost.
+
+    cells : M arrays (N, J), survival of each problem over cells of budget.
+    """
+    success = np.stack([o.successes / o.attempts for o in odds])
+    cost = np.log(np.stack(list(spend)))
+    group: IntArray = np.arange(weights.size, dtype=np.int64)
+    if classes < weights.size:
+        least, slope = SPEND_MATTERS
+        likeness = np.concatenate([*(S[:, ::2] for S in cells), (slope * cost * (least + success)).T], axis=1)
+        group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
+    K = int(group.max()) + 1
+    q: FloatArray = np.bincount(group, weights, minlength=K).astype(np.float64)
+    mean = [np.bincount(group, weights * s, minlength=K) / q for s in success]
+    mean_cost = [np.exp(np.bincount(group, weights * c, minlength=K) / q) for c in cost]
+    return Classes(weights=q, success=np.minimum(np.stack(mean), 1.0), spend=np.stack(mean_cost))
+
+
+def _cut(merges: FloatArray, first_jump: FloatArray, classes: int) -> IntArray:
+    """(N,) group of each problem. first_jump : (M, N) pass gained by the first attempt on each problem."""
+    N = len(merges) + 1
+    members = [np.array([x]) for x in range(N)]
+    for left, right in merges[:, :2].astype(int):
+        members.append(np.concatenate([members[left], members[right]]))
+
+    def cut(size: int) -> list[int]:
+        top = [2 * N - 2]
+        while len(top) < size:
+            last = max(top)
+            top.remove(last)
+            top += [int(merges[last - N, 0]), int(merges[last - N, 1])]
+        small: list[int] = []
+        while top:
+            node = top.pop()
+            if node >= N and first_jump[:, members[node]].sum(axis=1).max() > LARGEST_JUMP:
+                top += [int(merges[node - N, 0]), int(merges[node - N, 1])]
+            else:
+                small.append(node)
+        return small
+
+    low, high = 1, classes
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(cut(middle)) <= classes else (low, middle - 1)
+    nodes = cut(low)
+    group = np.empty(N, dtype=np.int64)
+    if len(nodes) > classes:  # too few classes for small jumps: the plain tree
+        nodes = sorted(hierarchy.leaders(merges, hierarchy.fcluster(merges, classes, "maxclust").astype(np.int32))[0])
+    for k, node in enumerate(nodes):
+        group[members[int(node)]] = k
+    return group

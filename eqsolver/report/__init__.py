@@ -1,0 +1,25 @@
+"""Solutions as text for a terminal, as figures and as JSON. This room computes nothing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from eqsolver.report._json import to_json
+from eqsolver.report._words import words
+
+if TYPE_CHECKING:
+    from eqsolver.report._calibration import fit_lines
+    from eqsolver.report._figures import save_figures
+    from eqsolver.report._tables import print_solution
+
+__all__ = ["fit_lines", "print_solution", "save_figures", "to_json", "words"]
+
+_LATER = {"fit_lines": "_calibration", "print_solution": "_tables", "save_figures": "_figures"}
+"""What needs rich or matplotlib is imported when it is first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

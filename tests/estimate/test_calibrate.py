@@ -1,0 +1,229 @@
+"""Calibration: what the logs say survives; what makes no sense is refused."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import special
+
+from eqsolver._base import FloatArray, UsageError
+from eqsolver.estimate import Calibration, calibrate
+from eqsolver.estimate._classes import fit_classes
+from eqsolver.estimate._misfit import Classes, Misfit, cells
+from eqsolver.estimate._targets import _cell_averages, curve, targets
+from eqsolver.market import Geometric, Market, Provider, Sampled, load
+
+CAP = 1.0
+KNOWN = Market(
+    name="three kinds of problems",
+    providers=(
+        Provider(name="a", odds=Geometric(success=[0.9, 0.25, 0.0]), spend=[0.11, 0.13, 0.17]),
+        Provider(name="b", odds=Geometric(success=[0.5, 0.0, 0.125]), spend=[0.07, 0.19, 0.05]),
+    ),
+    weights=[0.5, 0.25, 0.25],
+    max_budget=CAP,
+)
+MANY = 2000
+
+
+def logged(market: Market, attempts: int) -> Market:
+    """Logs that record exactly the expected number of successes."""
+    return replace(
+        market,
+        providers=tuple(
+            replace(
+                p,
+                odds=Sampled(
+                    attempts=np.full(len(p.odds), attempts),
+                    successes=np.rint(attempts * p.odds.success).astype(int),
+                ),
+            )
+            for p in market.providers
+            if isinstance(p.odds, Geometric)
+        ),
+    )
+
+
+def few_logs(problems: int = 24) -> Market:
+    rng = np.random.default_rng(5)
+    n = rng.integers(1, 6, size=(2, problems))
+    return Market(
+        name="few attempts",
+        providers=tuple(
+            Provider(
+                name=name,
+                odds=Sampled(attempts=n[i], successes=rng.binomial(n[i], rng.beta(0.5, 0.5, problems))),
+                spend=rng.lognormal(np.log(0.05), 0.5, problems),
+            )
+            for i, name in enumerate("ab")
+        ),
+        weights=np.full(problems, 1 / problems),
+        max_budget=CAP,
+    )
+
+
+@pytest.fixture(scope="module")
+def fewer_classes_than_problems() -> Calibration:
+    return calibrate(few_logs(), classes=12)
+
+
+def passed(market: Market, name: str, budgets: FloatArray) -> FloatArray:
+    """Pass at each budget from the definition, one problem and one binomial at a time."""
+    provider = market.providers[market.names.index(name)]
+    total = np.zeros(budgets.size)
+    for x, (q, w) in enumerate(zip(market.weights, provider.spend, strict=True)):
+        k = np.floor(budgets * (1 + 1e-12) / w)
+        if isinstance(provider.odds, Geometric):
+            total += q * (1 - (1 - provider.odds.success[x]) ** k)
+        else:
+            n, c = provider.odds.attempts[x], provider.odds.successes[x]
+            total += q * (1 - special.comb(n - c, k) / special.comb(n, k) if c and k.max() <= n else solved(n, c, k))
+    return total
+
+
+def solved(n: int, c: int, k: FloatArray) -> FloatArray:
+    if c == 0:
+        return np.zeros(k.size)
+    used = np.minimum(k, n)
+    return np.where(k > n - c, 1.0, 1 - special.comb(n - c, used) / special.comb(n, used))
+
+
+def test_known_classes_are_recovered_from_plentiful_logs() -> None:
+    found = calibrate(logged(KNOWN, MANY), classes=8)
+    assert found.classes <= 3
+    assert max(found.pass_error.values()) <= 0.005
+    budgets = np.linspace(0, CAP, 999)
+    for name in KNOWN.names:
+        np.testing.assert_allclose(passed(found.market, name, budgets), passed(KNOWN, name, budgets), atol=0.005)
+
+
+def test_a_calibration_is_a_specification_with_the_logs_names_and_prices_and_cap(
+    fewer_classes_than_problems: Calibration,
+) -> None:
+    found, logs = fewer_classes_than_problems, few_logs()
+    assert found.market.names == logs.names
+    assert found.market.max_budget == CAP
+    assert all(isinstance(p.odds, Geometric) for p in found.market.providers)
+    assert (found.market.prices == logs.prices).all()
+    assert found.classes <= 12
+    assert abs(found.market.weights.sum() - 1) < 1e-12
+
+
+def test_the_reported_pass_error_bounds_an_independent_dense_evaluation(
+    fewer_classes_than_problems: Calibration,
+) -> None:
+    found, logs = fewer_classes_than_problems, few_logs()
+    for name, reported in found.pass_error.items():
+        dense = np.linspace(0, CAP, 20_001)
+        gap = np.abs(passed(found.market, name, dense) - passed(logs, name, dense)).max()
+        assert gap <= reported + 1e-12
+        assert gap >= reported - 0.002, "and it is not a loose one"
+
+
+def test_the_same_seed_gives_the_same_classes(fewer_classes_than_problems: Calibration) -> None:
+    again = calibrate(few_logs(), classes=12)
+    assert (again.market.weights == fewer_classes_than_problems.market.weights).all()
+    for one, other in zip(again.market.providers, fewer_classes_than_problems.market.providers, strict=True):
+        assert (one.spend == other.spend).all()
+
+
+def test_a_single_class_is_possible() -> None:
+    found = calibrate(few_logs(), classes=1)
+    assert found.classes == 1
+    assert not found.met
+
+
+def test_a_provider_that_never_succeeds_keeps_its_place() -> None:
+    logs = few_logs()
+    useless = replace(logs.providers[1], odds=Sampled(attempts=np.full(24, 3), successes=np.zeros(24)))
+    found = calibrate(replace(logs, providers=(logs.providers[0], useless)), classes=24)
+    assert found.pass_error["b"] == 0.0
+
+
+def test_one_provider_alone_can_be_calibrated() -> None:
+    found = calibrate(few_logs().restrict(["a"]), classes=24)
+    assert list(found.pass_error) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("market", "options", "message"),
+    [
+        (replace(few_logs(), max_budget=None), {"classes": 4}, "max_budget"),
+        (few_logs(), {"classes": 0}, "at least 1 class"),
+        (few_logs(), {"classes": 4, "max_budget": -1.0}, "must be positive"),
+        (KNOWN, {"classes": 4}, "given by classes already"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(market: Market, options: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        calibrate(market, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("attempts", "successes"), [(1, 0), (1, 1), (7, 2), (40, 3)])
+def test_cell_averages_of_logs_are_those_of_their_curves(attempts: int, successes: int) -> None:
+    odds, w = Sampled(attempts=[attempts], successes=[successes]), np.array([0.13])
+    edges = np.array([0.0, 0.05, 0.2, 0.26, 0.9, 1.0, 6.0])
+    found = _cell_averages(odds, w, edges)
+    for j in range(edges.size - 1):
+        b = edges[j] + (edges[j + 1] - edges[j]) * (np.arange(20_000) + 0.5) / 20_000
+        expected = [values.mean() for values in curve(odds, w, b)]
+        np.testing.assert_allclose([found[0][0, j], found[1][0, j]], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("success", [0.0, 0.01, 0.5, 0.999])
+def test_cell_averages_are_those_of_the_curves(success: float) -> None:
+    w, edges = 0.13, np.array([0.0, 0.05, 0.2, 0.26, 0.9, 1.0])
+    found = cells(np.array([success]), np.array([w]), edges)
+    for j in range(edges.size - 1):
+        b = edges[j] + (edges[j + 1] - edges[j]) * (np.arange(20_000) + 0.5) / 20_000
+        k = np.floor(b / w)
+        S = (1 - success) ** k
+        F = w * ((1 - S) / success if success else k)
+        np.testing.assert_allclose([found.survival[0, j], found.spend[0, j]], [S.mean(), F.mean()], atol=1e-4)
+
+
+def test_the_gradient_of_the_misfit_is_its_derivative() -> None:
+    logs = few_logs()
+    odds = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)]
+    goal = targets(odds, [p.spend for p in logs.providers], logs.weights, CAP)
+    rng = np.random.default_rng(1)
+    start = Classes(
+        weights=rng.dirichlet(np.ones(6)),
+        success=np.array([[0.5, 0.9, 0.0, 0.3, 0.2, 0.7], [0.1, 0.4, 0.6, 0.0, 0.8, 0.9]]),
+        spend=rng.lognormal(np.log(0.05), 0.5, (2, 6)),
+    )
+    misfit = Misfit(targets=goal, never=start.success == 0, tolerance=0.05, pressure=1.0)
+    flat = misfit.pack(start)
+    _, gradient = misfit(flat)
+    for _ in range(4):
+        way = rng.normal(size=flat.size)
+        h = 1e-7
+        slope = (misfit(flat + h * way)[0] - misfit(flat - h * way)[0]) / (2 * h)
+        assert slope == pytest.approx(gradient @ way, rel=0.02)
+
+
+def test_classes_follow_the_currency() -> None:
+    logs = few_logs(12)
+    odds = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)]
+    home = fit_classes(odds, [p.spend for p in logs.providers], logs.weights, CAP, classes=12)
+    abroad = fit_classes(odds, [1e6 * p.spend for p in logs.providers], logs.weights, 1e6 * CAP, classes=12)
+    np.testing.assert_allclose(abroad.pass_error, home.pass_error, atol=0.01)
+
+
+DATA = Path(os.environ.get("EQSOLVER_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "swebench").is_dir(), reason=f"no attempt logs at {DATA} (set EQSOLVER_DATA)")
+def test_the_duopoly_is_calibrated_within_the_goals() -> None:
+    logs = load(DATA / "swebench" / "gpt5mini.jsonl", DATA / "swebench" / "deepseek.jsonl")
+    found = calibrate(logs, classes=256, max_budget=1.0)
+    assert found.met
+    assert found.classes <= 256
+    assert max(found.pass_error.values()) <= 0.005
+    assert found.margin_error_mean <= 0.02
+    assert found.margin_error_worst <= 0.04
