@@ -10,15 +10,20 @@ from eqsolver._base import UsageError
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file by way of a temporary one in the same folder, so that no reader ever sees half of it.
+    """Write a text file as `write_bytes_whole` does."""
+    write_bytes_whole(path, text.encode())
+
+
+def write_bytes_whole(path: Path, content: bytes) -> None:
+    """Write a file by way of a temporary one in the same folder, so that no reader ever sees half of it.
 
     Raises `UsageError` if the folder is missing or cannot be written to.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(temporary, 0o666 & ~umask)

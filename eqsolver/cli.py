@@ -193,7 +193,7 @@ def calibrate(
     unit: Unit = None,
     quiet: Quiet = False,
 ) -> None:
-    """Turn attempt logs into a specification by problem classes, and say how well it fits (exit code 1 if short of the goals)."""
+    """Turn attempt logs into a specification by problem classes, and say how well it fits (1 if short of the goals)."""
     from dataclasses import replace
 
     from eqsolver._files import check_writable

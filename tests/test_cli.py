@@ -46,11 +46,36 @@ name = "fixed"
 policies = [{order = ["cheap", "strong"], thresholds = [1.0, 5.0], weight = 0.5}]
 """
 
-KEYS = """market unit problems dropped dropped_because providers levels provider_cost market_price market_seller cascade
-cascade_per_level schedule evaluated oracle_cost revenue_without undercutting arbitrageurs marginal_revenue hhi sellers grid
-version options""".split()
+KEYS = [
+    *[
+        "market",
+        "unit",
+        "problems",
+        "dropped",
+        "dropped_because",
+        "providers",
+        "levels",
+        "provider_cost",
+        "market_price",
+        "market_seller",
+        "cascade",
+        "cascade_per_level",
+        "schedule",
+        "evaluated",
+        "oracle_cost",
+        "revenue_without",
+        "undercutting",
+        "arbitrageurs",
+        "marginal_revenue",
+        "hhi",
+        "sellers",
+        "grid",
+        "version",
+        "options",
+    ]
+]
 
-POLICY_KEYS = "buy_cost margin units revenue arbitrageur_profit revenue_share revenue_change".split()
+POLICY_KEYS = ["buy_cost", "margin", "units", "revenue", "arbitrageur_profit", "revenue_share", "revenue_change"]
 
 
 @pytest.fixture

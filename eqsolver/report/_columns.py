@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -81,12 +82,12 @@ def show(console: Console, title: str, key: Group, groups: Sequence[Group]) -> N
     room = console.width - key.width - len(GROUP_GAP)
     tables: list[list[Group]] = [[key]]
     left = room
-    for group in (part for group in groups for part in group.fitting(room)):
-        if group.width > left and len(tables[-1]) > 1:
+    for piece in itertools.chain.from_iterable(whole.fitting(room) for whole in groups):
+        if piece.width > left and len(tables[-1]) > 1:
             tables.append([key])
             left = room
-        tables[-1].append(group)
-        left -= group.width + len(GROUP_GAP)
+        tables[-1].append(piece)
+        left -= piece.width + len(GROUP_GAP)
     for number, table in enumerate(tables):
         if number:
             say(console, "")

@@ -216,10 +216,9 @@ class _Page:
             Group("buy", ("cost",), (at.prices(solution.used.resale.buy_cost),)),
         ]
         which = "single" if solution.evaluated is None else "evaluated"
-        at.table(
-            f"Two arbitrageurs with the {which} cascade undercut each other, asking {war.factor:g} x the rival's price, {self.unit}",
-            groups,
-        )
+        asking = f"asking {war.factor:g} x the rival's price"
+        title = f"Two arbitrageurs with the {which} cascade undercut each other, {asking}, {self.unit}"
+        at.table(title, groups)
 
     def arbitrageurs(self) -> None:
         solution = self.solution
@@ -271,7 +270,7 @@ class _Page:
         return tuple((plus if values[row] >= 5e-4 else "") + percent(float(values[row])) for row in self.rows)
 
     def band(self, values: FloatArray) -> tuple[str, ...]:
-        known = np.isfinite(values).all(axis=0)
+        known = np.asarray(np.isfinite(values).all(axis=0))
         return tuple(f"{percent(values[0, k])}-{percent(values[1, k])}" if known[k] else DASH for k in self.rows)
 
     def counts(self, values: FloatArray) -> tuple[str, ...]:

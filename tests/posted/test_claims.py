@@ -77,7 +77,7 @@ def test_a_dominated_provider_is_not_needed_where_attempts_do_not_run_out(data: 
     for third in (dominated, copy):
         joined = cost_curves(solve(replace(market, providers=(*market.providers, third)), max_attempts=most, **how))
         for name in BEST[1:]:
-            unbound = np.isfinite(base[name]) & (np.abs(base[name] - free[name]) <= 1e-12)
+            unbound = np.isfinite(base[name]) & np.isclose(base[name], free[name], rtol=1e-12, atol=0)
             np.testing.assert_allclose(joined[name][unbound], base[name][unbound], rtol=1e-9, atol=1e-12, err_msg=name)
 
 
@@ -101,7 +101,7 @@ def test_two_copies_floor_separately_under_budget_allocation() -> None:
     assert solve(market, levels=[0.375]).schedule.policy.resale.buy_cost[0] == pytest.approx(1.5)
     for names in (["a"], ["a", "b"]):
         by_attempts = solve(market, providers=names, levels=[0.375], allocation="attempts")
-        assert by_attempts.schedule.policy.resale.buy_cost[0] == pytest.approx(4.0)
+        assert by_attempts.schedule.policy.resale.buy_cost[0] == pytest.approx(4.5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -143,9 +143,7 @@ def test_units_are_the_slope_of_costs_in_prices(market: Market, how: dict, data:
         middle = solution.policies()[kind].resale
         reached = np.isfinite(middle.buy_cost)
         units = middle.units[i][reached]
-        np.testing.assert_allclose(
-            middle.buy_cost[reached], market.prices @ middle.units[:, reached], rtol=1e-12, atol=1e-12
-        )
+        np.testing.assert_allclose(middle.buy_cost[reached], market.prices @ middle.units[:, reached], rtol=1e-12, atol=1e-12)
         for h, moved in nearby.items():
             cost = moved.policies()[kind].resale.buy_cost[reached]
             assert (cost <= middle.buy_cost[reached] + h * units + 1e-9).all(), kind

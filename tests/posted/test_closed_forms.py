@@ -37,7 +37,7 @@ def test_the_spend_of_geometric_attempts_is_the_sum_that_sympy_takes() -> None:
 def test_with_one_class_the_cheaper_verified_solution_is_bought_first(
     a: tuple[int, int], b: tuple[int, int], most: int
 ) -> None:
-    """A solution costs w / p from either; F follows for offers, and after j failures of the first the rest costs (1-p)^j as much."""
+    """A solution costs w / p from either; after j failures of the first provider the other's attempts cost (1-p)^j as much."""
     odds = [sp.Rational(a[0], 8), sp.Rational(b[0], 8)]
     each = [sp.Integer(a[1]) / odds[0], sp.Integer(b[1]) / odds[1]]
     first, then = (0, 1) if each[0] <= each[1] else (1, 0)
