@@ -79,6 +79,7 @@ def fit_classes(
     THEORY section 2, calibration. Success and cost of the classes come from minimising a smooth misfit (L-BFGS), their
     weights in the end from a convex program over these classes. Time is O(K J^2) per pair of providers and iteration.
     """
+    unit, spend, max_budget = max_budget, [w / max_budget for w in spend], 1.0  # the cap is the unit of money inside
     goal = targets(odds, spend, weights, max_budget)
     start = group_classes(odds, spend, weights, goal.cells, classes - classes // SPARE)
     shift = np.random.default_rng(seed).normal(scale=1e-3 if start.weights.size < weights.size else 0.0, size=start.spend.shape)
@@ -111,6 +112,7 @@ def fit_classes(
             q, rows = weighed(now)
         now = replace(now, weights=q)
         fit = _measured(odds, spend, weights, max_budget, now)
+        fit = replace(fit, spend=unit * fit.spend)
         if progress is not None:
             errors = ", ".join(f"{100 * e:.2f}" for e in fit.pass_error)
             progress(f"{fit.weights.size} classes, round {turn}: pass within {errors} points")

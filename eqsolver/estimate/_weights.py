@@ -53,7 +53,7 @@ def best_weights(targets: Targets, start: Classes, rows: Sequence[PassRows], tol
     """
     q, K = start.weights, start.weights.size
     matrix, gradient, misfit = _quadratic(targets, start)
-    misfit = max(misfit, 1e-9)
+    misfit = max(misfit, 1.0)  # one error that counts as one: a better fit than that needs no finer scale
     curvature = matrix / (K * K * misfit) + _DAMPING * np.eye(K)
     slope = gradient / (K * misfit)
     entered = [_extreme(row.solved - q @ row.by_class, 0.6 * tolerance) for row in rows]
