@@ -50,12 +50,14 @@ def hull_of_nodes(solved: FloatArray, cost: FloatArray, bins: int = 2048) -> tup
     np.minimum.at(cheapest, bin_of, cost)
     kept = np.flatnonzero(cost <= cheapest[bin_of])
     kept = np.union1d(kept, np.flatnonzero(solved >= solved.max() - REACH))
+    known = np.zeros(0, dtype=np.int64)
     while True:
         vertices = kept[lower_hull(solved[kept], cost[kept])]
         xs, ys = np.append(0.0, solved[vertices]), np.append(0.0, cost[vertices])
         below = np.flatnonzero(cost < np.interp(solved, xs, ys) - 1e-12 * ys[-1])
-        if not below.size:
+        if not below.size or np.array_equal(vertices, known):  # what is left lies within REACH of a vertex
             return xs, ys
+        known = vertices
         if below.size > 4 * bins:  # the worst of each bin is enough to move the hull
             depth = np.interp(solved[below], xs, ys) - cost[below]
             deepest = np.zeros(bins)
