@@ -7,6 +7,9 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.technology._schedule import REACH
 
+ROUNDS = 64
+"""At most so many rounds of adding nodes below a hull; a hull of fewer is still one of feasible mixtures."""
+
 
 def lower_hull(solved: FloatArray, cost: FloatArray) -> IntArray:
     """Vertices of the lower convex hull of points, from doing nothing (0, 0) up to the most solved.
@@ -51,7 +54,7 @@ def hull_of_nodes(solved: FloatArray, cost: FloatArray, bins: int = 2048) -> tup
     kept = np.flatnonzero(cost <= cheapest[bin_of])
     kept = np.union1d(kept, np.flatnonzero(solved >= solved.max() - REACH))
     known = np.zeros(0, dtype=np.int64)
-    while True:
+    for _ in range(ROUNDS):
         vertices = kept[lower_hull(solved[kept], cost[kept])]
         xs, ys = np.append(0.0, solved[vertices]), np.append(0.0, cost[vertices])
         below = np.flatnonzero(cost < np.interp(solved, xs, ys) - 1e-12 * ys[-1])
@@ -64,6 +67,7 @@ def hull_of_nodes(solved: FloatArray, cost: FloatArray, bins: int = 2048) -> tup
             np.maximum.at(deepest, bin_of[below], depth)
             below = below[depth >= deepest[bin_of[below]]]
         kept = np.union1d(vertices, below)
+    return xs, ys
 
 
 def along_hull(levels: FloatArray, xs: FloatArray, ys: FloatArray) -> FloatArray:
