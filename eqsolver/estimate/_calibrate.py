@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, NotCertified, UsageError
 from eqsolver.estimate._classes import ClassFit, fit_classes
 from eqsolver.estimate._margins import judged_levels, schedule_margins
 from eqsolver.market import Geometric, Market, Sampled
@@ -147,15 +147,20 @@ def calibrate(
     low, high = 0, len(sizes) - 1
     while low <= high:
         middle = (low + high) // 2
-        made = attempt(sizes[middle])
+        try:
+            made = attempt(sizes[middle])
+        except NotCertified:
+            if best is None and low == high:
+                raise
+            low = middle + 1  # a size whose weights cannot be solved for is no candidate; a larger one may be
+            continue
         if best is None or (made.met, -made.classes if made.met else -_distance(made)) > (
             best.met,
             -best.classes if best.met else -_distance(best),
         ):
             best = made
         low, high = (low, middle - 1) if made.met else (middle + 1, high)
-    assert best is not None
-    return best
+    return attempt(sizes[-1]) if best is None else best
 
 
 def _specification(market: Market, fit: ClassFit, cap: float) -> Market:

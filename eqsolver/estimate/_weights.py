@@ -16,7 +16,7 @@ from eqsolver.estimate._targets import Targets
 
 BoolArray = NDArray[np.bool_]
 
-DROPPED = 1e-7
+DROPPED = 2e-6
 """Classes of less weight than this are left out."""
 REACH_SURPLUS = 1e-5
 """Classes reach this much more at the cap than the logs, so that the logs' highest level exists among the classes."""
