@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,13 +80,38 @@ def fit_classes(
     weights in the end from a convex program over these classes. Time is O(K J^2) per pair of providers and iteration.
     """
     unit, spend, max_budget = max_budget, [w / max_budget for w in spend], 1.0  # the cap is the unit of money inside
+    best: ClassFit | None = None
+    for turn, fitted in enumerate(_candidates(odds, spend, weights, max_budget, classes, tolerance, seed)):
+        fit = _measured(odds, spend, weights, max_budget, fitted)
+        fit = replace(fit, spend=unit * fit.spend)
+        if progress is not None:
+            errors = ", ".join(f"{100 * e:.2f}" for e in fit.pass_error)
+            progress(f"{fit.weights.size} classes, candidate {turn + 1}: pass within {errors} points")
+        if accept is not None and accept(fit):
+            return fit
+        if best is None or fit.pass_error.max() < best.pass_error.max():
+            best = fit
+    assert best is not None, "every round after the first makes a candidate"
+    return best
+
+
+def _candidates(
+    odds: Sequence[Sampled],
+    spend: Sequence[FloatArray],
+    weights: FloatArray,
+    max_budget: float,
+    classes: int,
+    tolerance: float,
+    seed: int,
+) -> Iterator[Classes]:
+    """Ever more polished classes; the problems themselves first, if there are no more of them than classes."""
     goal = targets(odds, spend, weights, max_budget)
     start = group_classes(odds, spend, weights, goal.cells, classes - classes // SPARE)
+    if start.weights.size == weights.size:
+        yield start
     shift = np.random.default_rng(seed).normal(scale=1e-3 if start.weights.size < weights.size else 0.0, size=start.spend.shape)
-    start = replace(start, spend=start.spend * np.exp(shift))
+    now = replace(start, spend=start.spend * np.exp(shift))
     misfit = Misfit(targets=goal, never=start.success == 0, tolerance=0.8 * tolerance, pressure=PRESSURES[0])
-    best: ClassFit | None = None
-    now = start
     lowest, highest = np.log(np.stack(list(spend)).min() / 10), np.log(10 * max(max_budget, float(np.max(spend))))
 
     def weighed(fitted: Classes) -> tuple[FloatArray, list[PassRows]]:
@@ -111,17 +136,7 @@ def fit_classes(
             now = filled
             q, rows = weighed(now)
         now = replace(now, weights=q)
-        fit = _measured(odds, spend, weights, max_budget, now)
-        fit = replace(fit, spend=unit * fit.spend)
-        if progress is not None:
-            errors = ", ".join(f"{100 * e:.2f}" for e in fit.pass_error)
-            progress(f"{fit.weights.size} classes, round {turn}: pass within {errors} points")
-        if accept is not None and accept(fit):
-            return fit
-        if best is None or fit.pass_error.max() < best.pass_error.max():
-            best = fit
-    assert best is not None, "every round after the first measures a fit"
-    return best
+        yield now
 
 
 def compared_budgets(odds: Sampled | Geometric, spend: FloatArray, weights: FloatArray, max_budget: float) -> FloatArray:
