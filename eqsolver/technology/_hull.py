@@ -40,6 +40,60 @@ def lower_hull(solved: FloatArray, cost: FloatArray) -> IntArray:
     return np.array(chain, dtype=np.int64)
 
 
+def lower_hulls(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, IntArray]:
+    """`lower_hull` of the same points at many prices at once.
+
+    Parameters
+    ----------
+    solved : (K,) increasing, ties allowed. cost : (R, K), finite, >= 0; of equally good points only the cheapest is used.
+
+    Returns
+    -------
+    vertices : (R, E) indices into K of each row's vertices in order of increasing `solved`, -1 after the last.
+    count : (R,) how many each row has.
+
+    Notes
+    -----
+    One monotone chain per row, all rows in step: rows drop vertices only while some row has one to drop. Points that a
+    better and no dearer one dominates are left out beforehand.
+    """
+    place, x, y = _undominated(solved, cost)
+    R, K = x.shape
+    rows, top = np.arange(R), np.zeros(R, dtype=np.int64)
+    kept, xs, ys = np.full((K + 1, R), -1, dtype=np.int64), np.zeros((K + 1, R)), np.zeros((K + 1, R))
+    for k in range(K):
+        active = rows[place[:, k] >= 0]
+        adding = active
+        while active.size:
+            t = top[active]
+            here, before = (t, active), (np.maximum(t - 1, 0), active)
+            rise = (ys[here] - ys[before]) * (x[active, k] - xs[before])
+            concave = rise >= (y[active, k] - ys[before]) * (xs[here] - xs[before])
+            active = active[concave & (t > 0)]
+            top[active] -= 1
+        top[adding] += 1
+        at = (top[adding], adding)
+        kept[at], xs[at], ys[at] = place[adding, k], x[adding, k], y[adding, k]
+    vertices = kept[1 : max(int(top.max(initial=0)), 1) + 1].T.copy()
+    vertices[np.arange(vertices.shape[1]) >= top[:, None]] = -1
+    return vertices, top
+
+
+def _undominated(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Per row the points with solved > 0 that no better point undercuts, packed to the left: indices (-1 pads), solved, cost."""
+    later = np.minimum.accumulate(cost[:, ::-1], axis=1)[:, ::-1]
+    good = cost < np.append(later[:, 1:], np.full((len(cost), 1), np.inf), axis=1)
+    good &= solved > REACH
+    row, column = np.nonzero(good)
+    count = good.sum(axis=1)
+    slot = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
+    place = np.full((len(cost), int(count.max(initial=0))), -1, dtype=np.int64)
+    place[row, slot] = column
+    x, y = np.zeros(place.shape), np.zeros(place.shape)
+    x[row, slot], y[row, slot] = solved[column], cost[row, column]
+    return place, x, y
+
+
 def hull_of_nodes(solved: FloatArray, cost: FloatArray, bins: int = 2048) -> tuple[FloatArray, FloatArray]:
     """The lower hull of very many points: (V,) solved and cost of its vertices, the origin first.
 
