@@ -1,14 +1,16 @@
 """The production set of a market: curves, policies, what they solve and what they need, whatever the prices."""
 
 from eqsolver.technology._cascade import cascade_costs, threshold_table
+from eqsolver.technology._completion import Completion
 from eqsolver.technology._curves import attempts_within, curves, expected_tries, survival
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
 from eqsolver.technology._fit import BestCascades, best_cascades
-from eqsolver.technology._hull import along_hull, lower_hull
+from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
 from eqsolver.technology._oracle import Oracle, oracle
 from eqsolver.technology._path import Block, Walk, walk
 from eqsolver.technology._policies import nondecreasing, schedule_bound, schedule_hull, schedules
+from eqsolver.technology._production import ProductionSet
 from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
 from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_paths
 from eqsolver.technology._steps import Profile, Steps, steps
@@ -21,8 +23,10 @@ __all__ = [
     "BestCascades",
     "Block",
     "Cascade",
+    "Completion",
     "Oracle",
     "PerLevel",
+    "ProductionSet",
     "Profile",
     "Rules",
     "Steps",
@@ -42,6 +46,7 @@ __all__ = [
     "expected_tries",
     "joint",
     "lower_hull",
+    "lower_hulls",
     "nondecreasing",
     "oracle",
     "rules",

@@ -45,7 +45,7 @@ def lower_hulls(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, IntArra
 
     Parameters
     ----------
-    solved : (K,) increasing, ties allowed. cost : (R, K), finite, >= 0; of equally good points only the cheapest is used.
+    solved : (K,) or (R, K), increasing along a row, ties allowed. cost : (R, K), >= 0; points of infinite cost are left out.
 
     Returns
     -------
@@ -62,8 +62,7 @@ def lower_hulls(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, IntArra
     rows, top = np.arange(R), np.zeros(R, dtype=np.int64)
     kept, xs, ys = np.full((K + 1, R), -1, dtype=np.int64), np.zeros((K + 1, R)), np.zeros((K + 1, R))
     for k in range(K):
-        active = rows[place[:, k] >= 0]
-        adding = active
+        adding = active = rows[(place[:, k] >= 0) & (x[:, k] > xs[top, rows] + REACH)]  # a dearer one that is no better: no
         while active.size:
             t = top[active]
             here, before = (t, active), (np.maximum(t - 1, 0), active)
@@ -80,7 +79,7 @@ def lower_hulls(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, IntArra
 
 
 def _undominated(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Per row the points with solved > 0 that no better point undercuts, packed to the left: indices (-1 pads), solved, cost."""
+    """Per row the points that solve something and no better one undercuts, packed left: indices (-1 pads), solved, cost."""
     later = np.minimum.accumulate(cost[:, ::-1], axis=1)[:, ::-1]
     good = cost < np.append(later[:, 1:], np.full((len(cost), 1), np.inf), axis=1)
     good &= solved > REACH
@@ -90,7 +89,7 @@ def _undominated(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, FloatA
     place = np.full((len(cost), int(count.max(initial=0))), -1, dtype=np.int64)
     place[row, slot] = column
     x, y = np.zeros(place.shape), np.zeros(place.shape)
-    x[row, slot], y[row, slot] = solved[column], cost[row, column]
+    x[row, slot], y[row, slot] = np.broadcast_to(solved, cost.shape)[row, column], cost[row, column]
     return place, x, y
 
 

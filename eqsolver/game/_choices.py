@@ -1,0 +1,70 @@
+"""What value types choose: at any prices, each value picks a vertex of the lower hull of all that is on sale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.technology import ProductionSet, lower_hulls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Menu:
+    """What one seller can deliver. supply : policies, free of prices. markup : 1 + its overhead, a share of its bill."""
+
+    supply: ProductionSet
+    name: str = "direct"
+    markup: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choices:
+    """Vertices of the lower hull of menus at R price vectors, in order of pass; E is the most vertices of a row.
+
+    slope : (R, E) value at which a type changes from the vertex before to this one (from buying nothing to the first);
+        increasing, infinite after the last vertex.
+    solved, cost : (R, E) pass, and cost to its seller, overhead included. units : (R, E, M) list-price money per provider.
+    menu : (R, E) which of the menus it is from, -1 after the last. way : (R, E) which policy of that menu.
+    """
+
+    slope: FloatArray
+    solved: FloatArray
+    cost: FloatArray
+    units: FloatArray
+    menu: IntArray
+    way: IntArray
+
+
+def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
+    """The lower hull of all menus together at each price vector.
+
+    prices : (R, M). Of equal offers the one of the later menu counts: list the seller that ties are to go to last.
+    """
+    R = len(prices)
+    ids, costs, passes, origin = [], [], [], []
+    for number, menu in enumerate(menus):
+        near = menu.supply.near(prices)
+        units = menu.supply.units[near]
+        costs.append(np.where(near >= 0, menu.markup * np.einsum("rpm,rm->rp", units, prices), np.inf))
+        passes.append(np.where(near >= 0, menu.supply.solved[near], 0.0))
+        ids.append(near)
+        origin.append(np.full(near.shape, number))
+    way, cost, solved, menu_of = (np.concatenate(parts, axis=1) for parts in (ids, costs, passes, origin))
+    order = np.argsort(solved, axis=1, kind="stable")
+    way, cost, solved, menu_of = (np.take_along_axis(column, order, axis=1) for column in (way, cost, solved, menu_of))
+    vertices, _ = lower_hulls(solved, cost)
+    on, at = vertices >= 0, np.maximum(vertices, 0)
+    way, cost, solved, menu_of = (np.take_along_axis(column, at, axis=1) for column in (way, cost, solved, menu_of))
+    units = np.zeros((R, vertices.shape[1], prices.shape[1]))
+    for number, menu in enumerate(menus):
+        mine = on & (menu_of == number)
+        units[mine] = menu.supply.units[way[mine]]
+    cost, solved = np.where(on, cost, 0.0), np.where(on, solved, 0.0)
+    slope = np.full(cost.shape, np.inf)
+    np.divide(np.diff(cost, axis=1, prepend=0.0), np.diff(solved, axis=1, prepend=0.0), out=slope, where=on)
+    return Choices(
+        slope=slope, solved=solved, cost=cost, units=units, menu=np.where(on, menu_of, -1), way=np.where(on, way, -1)
+    )

@@ -1,0 +1,84 @@
+"""The game of two providers on log-spaced prices: all ratios form one lattice, so one table of demand serves every payoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.game._consumers import Crowd
+from eqsolver.game._sales import Conduct, Demanded
+
+CHUNK = 4096
+"""Ratios whose demand is worked out in one pass."""
+
+
+def ticks(low: float, high: float, step: float) -> IntArray:
+    """Integers n with low <= exp(n step) <= high."""
+    first, last = np.ceil(np.log(low) / step - 1e-9), np.floor(np.log(high) / step + 1e-9)
+    return np.arange(int(first), int(last) + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lattice:
+    """Payoffs of two movers whose prices are exp(n step), the other providers' prices fixed at zero units sold (none).
+
+    ticks : the integers n of each mover. costs : (2,) marginal costs κ.
+    """
+
+    crowd: Crowd
+    movers: tuple[int, int]
+    costs: FloatArray
+    step: float
+    ticks: tuple[IntArray, IntArray]
+    table: tuple[tuple[float, Demanded], ...]
+    lowest_ratio: int
+
+    def prices(self, player: int) -> FloatArray:
+        """Prices that a player can post."""
+        prices: FloatArray = np.exp(self.step * self.ticks[player])
+        return prices
+
+    def profits(self, player: int, own: IntArray, rival: IntArray) -> FloatArray:
+        """Profit of a player at pairs of positions among its own and its rival's ticks, broadcast against each other."""
+        own, rival = np.broadcast_arrays(own, rival)
+        mine, theirs = self.ticks[player][own], self.ticks[1 - player][rival]
+        first, second = (mine, theirs) if player == 0 else (theirs, mine)
+        at = (first - second - self.lowest_ratio).ravel()
+        scale = np.exp(self.step * second).ravel()
+        units = np.zeros(at.size)
+        for share, demand in self.table:
+            units += share * demand.take(at).sold(self.crowd, scale)[:, self.movers[player]]
+        margin = np.exp(self.step * mine) - self.costs[player]
+        profit: FloatArray = margin * units.reshape(own.shape)
+        return profit
+
+
+def lattice(conduct: Conduct, crowd: Crowd, costs: FloatArray, bounds: FloatArray, step: float) -> Lattice:
+    """Tabulate demand at every ratio of two prices within bounds (2, 2): low and high of each mover."""
+    n = (ticks(bounds[0, 0], bounds[0, 1], step), ticks(bounds[1, 0], bounds[1, 1], step))
+    ratios = np.arange(n[0][0] - n[1][-1], n[0][-1] - n[1][0] + 1)
+    parts = []
+    for start in range(0, ratios.size, CHUNK):
+        prices = np.ones((min(CHUNK, ratios.size - start), 2))
+        prices[:, 0] = np.exp(step * ratios[start : start + CHUNK])
+        parts.append(conduct.demanded(prices))
+    table = tuple((state[0][0], _joined([demand for _, demand in state])) for state in zip(*parts, strict=True))
+    return Lattice(crowd=crowd, movers=(0, 1), costs=costs, step=step, ticks=n, table=table, lowest_ratio=int(ratios[0]))
+
+
+def _joined(parts: list[Demanded]) -> Demanded:
+    width = max(part.slope.shape[1] for part in parts)
+
+    def wide(values: FloatArray, fill: float) -> FloatArray:
+        missing = [(0, 0)] * values.ndim
+        missing[1] = (0, width - values.shape[1])
+        return np.pad(values, missing, constant_values=fill)
+
+    return Demanded(
+        slope=np.concatenate([wide(part.slope, np.inf) for part in parts]),
+        units=np.concatenate([wide(part.units, 0.0) for part in parts]),
+        price=np.concatenate([part.price for part in parts]),
+        target_units=np.concatenate([part.target_units for part in parts]),
+    )

@@ -1,0 +1,137 @@
+"""Regimes: who sells, from what, and how customers choose; built once, whatever the prices."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from eqsolver._base import FloatArray, UsageError
+from eqsolver.game._choices import Menu
+from eqsolver.game._direct import direct_supply, hull_levels
+from eqsolver.game._sales import Conduct
+from eqsolver.market import Arbitrageur, Market, Policy
+from eqsolver.technology import (
+    REACH,
+    Completion,
+    ProductionSet,
+    Rules,
+    Steps,
+    all_steps,
+    build,
+    lower_hull,
+    walk,
+)
+
+BUILT_IN = ("direct", "matching", "monopoly", "competitive")
+POINTS = 128
+"""Grid points per provider on which arbitrageurs' schedules are optimal."""
+COMPLETE = 1e-6
+"""No schedule on the grid is cheaper than those held by more than this share."""
+
+
+@dataclass(slots=True, eq=False)
+class Stage:
+    """A market made ready for its price game: offers, and production sets by access, built when first needed.
+
+    bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
+    points, complete : grid points per provider, and share that a policy left out may be cheaper by.
+    """
+
+    market: Market
+    terms: Rules
+    bounds: FloatArray
+    targets: FloatArray
+    points: int = POINTS
+    complete: float = COMPLETE
+    steps: tuple[Steps, ...] = ()
+    _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.steps = all_steps(self.market, self.terms)
+
+    def conduct(self, name: str, regimes: dict[str, Sequence[str]]) -> Conduct:
+        """The conduct of a regime: one of `BUILT_IN`, or one of the market's own, which name their arbitrageurs."""
+        everybody = Arbitrageur(name="arbitrageur")
+        if name in regimes:
+            known = {a.name: a for a in self.market.arbitrageurs}
+            return self._of([known[a] for a in regimes[name]], follows_list=False, alike=False)
+        if name == "direct":
+            return self._of([], follows_list=False, alike=False)
+        if name == "matching":
+            return self._of([everybody], follows_list=True, alike=False)
+        if name in ("monopoly", "competitive"):
+            return self._of([everybody], follows_list=False, alike=name == "competitive")
+        raise UsageError(f"unknown regime {name!r}; there are {', '.join((*BUILT_IN, *regimes))}")
+
+    def _of(self, arbitrageurs: Sequence[Arbitrageur], *, follows_list: bool, alike: bool) -> Conduct:
+        options = [self._menus(who, follows_list) for who in arbitrageurs]
+        states = tuple(
+            (float(np.prod([share for share, _ in drawn])), tuple(menu for _, menu in drawn if menu is not None))
+            for drawn in itertools.product(*options)
+        )
+        return Conduct(
+            targets=self.targets,
+            direct=direct_supply(self.market, self.steps, self.targets),
+            states=states,
+            follows_list=follows_list,
+            alike=alike,
+        )
+
+    def _menus(self, who: Arbitrageur, follows_list: bool) -> list[tuple[float, Menu | None]]:
+        """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
+        if not who.policies:
+            supply = self._supply(self.market.positions(who.access or self.market.names, who.name), follows_list)
+            return [(1.0, Menu(name=who.name, supply=supply, markup=1 + who.overhead))]
+        found: list[tuple[float, Menu | None]] = []
+        for policy in who.policies:
+            menu = Menu(name=who.name, supply=self._fixed(policy, follows_list), markup=1 + who.overhead)
+            found.append((policy.weight, menu))
+        left = 1.0 - sum(share for share, _ in found)
+        return [*found, (left, None)] if left > 1e-12 else found
+
+    def _levels(self, follows_list: bool) -> FloatArray:
+        return np.union1d(self.targets, hull_levels(self.market, self.steps)) if follows_list else self.targets
+
+    def _supply(self, access: Sequence[int], follows_list: bool) -> ProductionSet:
+        key = (tuple(sorted(access)), follows_list)
+        if key not in self._supplies:
+            self._supplies[key] = self._built(key[0], self._levels(follows_list))
+        return self._supplies[key]
+
+    def _built(self, access: tuple[int, ...], levels: FloatArray) -> ProductionSet:
+        useful = [i for i in access if self.steps[i].at.size]
+        if len(useful) < 2:
+            return self._alone(useful, levels)
+        made = build(self.market, self.terms, self.steps, access=[self.market.names[i] for i in useful], points=self.points)
+        search = Completion(made=made, levels=levels)
+        if len(useful) == 2:
+            first, second = useful
+            ratios = self.bounds[first] / self.bounds[second][::-1]
+            search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), self.complete)
+        else:
+            raise UsageError("the price game is for two providers for now")
+        return search.found()
+
+    def _alone(self, useful: Sequence[int], levels: FloatArray) -> ProductionSet:
+        every = direct_supply(self.market, self.steps, levels)
+        mine = every.units[:, list(useful)].sum(axis=1) > 0
+        return ProductionSet(solved=every.solved[mine], units=every.units[mine], levels=levels)
+
+    def _fixed(self, policy: Policy, follows_list: bool) -> ProductionSet:
+        """A cascade's prefixes: within a block only its provider's units grow, so vertices of each block's own hull suffice."""
+        levels = self._levels(follows_list)
+        order = self.market.positions(policy.order, "policy")
+        walked = walk(self.market, self.steps, tuple(zip(order, policy.thresholds, strict=True)))
+        at = np.searchsorted(walked.solved, levels - REACH)
+        kept = [at[at < walked.solved.size]]
+        for block in np.unique(walked.block[1:]):
+            inside = np.flatnonzero(walked.block == block)
+            start = inside[0] - 1
+            solved = walked.solved[inside] - walked.solved[start]
+            spent = walked.units[inside, order[block]] - walked.units[start, order[block]]
+            kept.append(inside[lower_hull(solved, spent)])
+        ways = np.unique(np.concatenate(kept))
+        return ProductionSet(solved=walked.solved[ways], units=walked.units[ways], levels=levels)

@@ -1,0 +1,191 @@
+"""Units that consumers buy at any prices, through whichever seller serves them: all that providers' profits depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.game._choices import Choices, Menu, choose
+from eqsolver.game._consumers import Crowd
+from eqsolver.technology import ProductionSet, lower_hull
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Demanded:
+    """What consumers would buy at R price vectors, before it is said how many of them there are.
+
+    slope : (R, E) value from which a value type takes at least choice e; infinite pads. units : (R, E, M) what choice e adds.
+    price : (R, G) price at which target type g is served, infinite for none. target_units : (R, G, M) what serving it needs.
+    Only where customers follow the list:
+    picks : (R, E, M) what choice e adds to those who pick a provider's own offer.
+    delivery : (R, L) cost at which arbitrageurs deliver each level of the list, infinite for none. delivery_units : (R, L, M)
+        slope of that cost in prices.
+    """
+
+    slope: FloatArray
+    units: FloatArray
+    price: FloatArray
+    target_units: FloatArray
+    picks: FloatArray | None = None
+    delivery: FloatArray | None = None
+    delivery_units: FloatArray | None = None
+
+    def sold(self, crowd: Crowd, scale: FloatArray) -> FloatArray:
+        """(R, M) units sold to a crowd when every price is `scale` (R,) times as high."""
+        total = np.zeros((len(self.slope), self.units.shape[2]))
+        if crowd.has_values:
+            buyers = crowd.above(scale[:, None] * self.slope)
+            total += np.einsum("re,rem->rm", buyers, self.units)
+        if crowd.levels.size:
+            buys = crowd.target_masses * (scale[:, None] * self.price <= crowd.budgets)
+            total += np.einsum("rg,rgm->rm", buys, self.target_units)
+        return total
+
+    def picked(self, crowd: Crowd, scale: FloatArray) -> FloatArray:
+        """(R, M) how many value types pick each provider's own offer from the list."""
+        assert self.picks is not None, "only where customers follow the list"
+        return np.asarray(np.einsum("re,rem->rm", crowd.above(scale[:, None] * self.slope), self.picks))
+
+    def take(self, rows: IntArray) -> Demanded:
+        """Some of the price vectors."""
+        follows = {name: values[rows] for name, values in self.of_list().items()}
+        return Demanded(
+            slope=self.slope[rows],
+            units=self.units[rows],
+            price=self.price[rows],
+            target_units=self.target_units[rows],
+            **follows,
+        )
+
+    def of_list(self) -> dict[str, FloatArray]:
+        """The arrays held only where customers follow the list, by name."""
+        found = {"picks": self.picks, "delivery": self.delivery, "delivery_units": self.delivery_units}
+        return {name: values for name, values in found.items() if values is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conduct:
+    """How consumers are served in a regime: what is on sale, and whether they choose from the direct list or from quotes.
+
+    targets : (G,) levels of the target types, among the levels that every supply holds its cheapest policies for.
+    direct : providers' own offers. states : (probability, menus) of the arbitrageurs; they differ only where an
+    arbitrageur draws among fixed policies. follows_list : customers choose as if direct, and an arbitrageur that can deliver
+    the same level for less does so ([OSH], `matching`); otherwise sellers quote, and whoever can offer most serves.
+    alike : every arbitrageur has a twin, so that competition leaves it nothing.
+    """
+
+    targets: FloatArray
+    direct: ProductionSet
+    states: tuple[tuple[float, tuple[Menu, ...]], ...]
+    follows_list: bool
+    alike: bool = False
+
+    def demanded(self, prices: FloatArray) -> list[tuple[float, Demanded]]:
+        """Demand at R price vectors (R, M), in every state."""
+        found = []
+        for share, menus in self.states:
+            if self.follows_list:
+                found.append((share, self._from_list(menus, prices)))
+            else:
+                found.append((share, self._from_quotes(menus, prices)))
+        return found
+
+    def ladder(self, provider: int) -> tuple[IntArray, FloatArray, FloatArray]:
+        """A provider's own hull: positions (K,) among the levels of the list, the value per unit of its price from which a type
+        takes at least that vertex if it can buy there only, and the units that it needs."""
+        own = self.direct.units[:, provider] > 0
+        solved, units = self.direct.solved[own], self.direct.units[own, provider]
+        vertices = lower_hull(solved, units)
+        solved, units = solved[vertices], units[vertices]
+        levels = self.states[0][1][0].supply.levels
+        slope = np.diff(units, prepend=0.0) / np.diff(solved, prepend=0.0)
+        return np.searchsorted(levels, solved - _ROUNDING), slope, units
+
+    def sold(self, crowd: Crowd, prices: FloatArray) -> FloatArray:
+        """(R, M) units of each provider that are sold at each price vector (R, M)."""
+        total = np.zeros(prices.shape)
+        for share, demand in self.demanded(prices):
+            total += share * demand.sold(crowd, np.ones(len(prices)))
+        return total
+
+    def _from_quotes(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
+        every = (*menus, Menu(supply=self.direct))
+        chosen = choose(every, prices)
+        price, units = cheapest_of(every, self.targets, prices)
+        return Demanded(slope=chosen.slope, units=_added(chosen.units), price=price, target_units=units)
+
+    def _from_list(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
+        direct = Menu(supply=self.direct)
+        chosen = choose((direct,), prices)
+        delivered, _ = self.delivered(chosen, menus, prices)
+        listed, _ = cheapest_of((direct,), self.targets, prices)
+        _, target_units = cheapest_of((*menus, direct), self.targets, prices)
+        delivery, delivery_units = self._delivery(menus, prices)
+        own = (self.direct.units[chosen.way] > 0) & (chosen.menu >= 0)[..., None]
+        return Demanded(
+            slope=chosen.slope,
+            units=_added(delivered.units),
+            price=listed,
+            target_units=target_units,
+            picks=_added(own.astype(np.float64)),
+            delivery=delivery,
+            delivery_units=delivery_units,
+        )
+
+    def delivered(self, listed: Choices, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[Choices, IntArray]:
+        """What customers picked from the list, at the cost and with the units of whoever delivers it for least.
+
+        Returns the choices, and which menu delivers each (R, E), -1 for the provider itself.
+        """
+        cost, units, serving = listed.cost, listed.units, np.full(listed.cost.shape, -1)
+        for number, menu in enumerate(menus):
+            way = np.take_along_axis(menu.supply.cheapest(prices), level_of(menu, listed.solved), axis=1)
+            bill, needed = bill_of(menu, way, prices)
+            serves = (bill < cost) & (listed.menu >= 0)
+            cost, units = np.where(serves, bill, cost), np.where(serves[..., None], needed, units)
+            serving = np.where(serves, number, serving)
+        return replace(listed, cost=cost, units=units), serving
+
+    def _delivery(self, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        levels = menus[0].supply.levels if menus else np.zeros(0)
+        cost, slope = np.full((len(prices), levels.size), np.inf), np.zeros((len(prices), levels.size, prices.shape[1]))
+        for menu in menus:
+            bill, needed = bill_of(menu, menu.supply.cheapest(prices), prices)
+            better = bill < cost
+            cost, slope = np.where(better, bill, cost), np.where(better[..., None], menu.markup * needed, slope)
+        return cost, slope
+
+
+_ROUNDING = 1e-11
+
+
+def _added(units: FloatArray) -> FloatArray:
+    return np.diff(units, axis=1, prepend=0.0)
+
+
+def cheapest_of(menus: tuple[Menu, ...], levels: FloatArray, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(R, G) lowest cost of delivering each of G levels and (R, G, M) the units it needs; the last menu has the ties."""
+    cost = np.full((len(prices), levels.size), np.inf)
+    units = np.zeros((*cost.shape, prices.shape[1]))
+    for menu in menus if levels.size else ():
+        at = level_of(menu, levels)
+        way = menu.supply.cheapest(prices)[:, at]
+        bill, needed = bill_of(menu, way, prices)
+        better = (way >= 0) & (bill <= cost)
+        cost, units = np.where(better, bill, cost), np.where(better[..., None], needed, units)
+    return cost, units
+
+
+def level_of(menu: Menu, levels: FloatArray) -> IntArray:
+    """Positions of levels among those for which a menu holds its cheapest policies."""
+    held = menu.supply.levels
+    found: IntArray = np.minimum(np.searchsorted(held, levels - _ROUNDING), held.size - 1)
+    return found
+
+
+def bill_of(menu: Menu, way: IntArray, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What policies (R, E) of a menu cost (-1: infinity), overhead included, and the units that they need."""
+    needed = menu.supply.units[way]
+    return np.where(way >= 0, menu.markup * np.einsum("rem,rm->re", needed, prices), np.inf), needed
