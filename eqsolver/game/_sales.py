@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Demanded:
 
     slope : (R, E) value from which a value type takes at least choice e; infinite pads. units : (R, E, M) what choice e adds.
     price : (R, G) price at which target type g is served, infinite for none. target_units : (R, G, M) what serving it needs.
+    Only where some seller carries an overhead: key : (R, E) which policy of which menu a choice is, -1 pads;
+    overhead : (R, E, M) what the overhead adds to the units of a choice in the slope of its cost.
     Only where customers follow the list:
     picks : (R, E, M) what choice e adds to those who pick a provider's own offer.
     delivery : (R, L) cost at which arbitrageurs deliver each level of the list, infinite for none. delivery_units : (R, L, M)
@@ -28,6 +31,8 @@ class Demanded:
     units: FloatArray
     price: FloatArray
     target_units: FloatArray
+    key: IntArray | None = None
+    overhead: FloatArray | None = None
     picks: FloatArray | None = None
     delivery: FloatArray | None = None
     delivery_units: FloatArray | None = None
@@ -50,19 +55,19 @@ class Demanded:
 
     def take(self, rows: IntArray) -> Demanded:
         """Some of the price vectors."""
-        follows = {name: values[rows] for name, values in self.of_list().items()}
+        more = {name: values[rows] for name, values in self.optional().items()}
         return Demanded(
             slope=self.slope[rows],
             units=self.units[rows],
             price=self.price[rows],
             target_units=self.target_units[rows],
-            **follows,
+            **more,
         )
 
-    def of_list(self) -> dict[str, FloatArray]:
-        """The arrays held only where customers follow the list, by name."""
-        found = {"picks": self.picks, "delivery": self.delivery, "delivery_units": self.delivery_units}
-        return {name: values for name, values in found.items() if values is not None}
+    def optional(self) -> dict[str, Any]:
+        """The arrays held only in some regimes, by name."""
+        names = ("key", "overhead", "picks", "delivery", "delivery_units")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +86,16 @@ class Conduct:
     states: tuple[tuple[float, tuple[Menu, ...]], ...]
     follows_list: bool
     alike: bool = False
+
+    @property
+    def rises(self) -> bool:
+        """Whether sales may rise with the own price: customers follow a list, or some seller carries an overhead."""
+        return self.follows_list or self.highest_markup > 1
+
+    @property
+    def highest_markup(self) -> float:
+        """1 + the highest overhead of an arbitrageur."""
+        return max((menu.markup for _, menus in self.states for menu in menus), default=1.0)
 
     def demanded(self, prices: FloatArray) -> list[tuple[float, Demanded]]:
         """Demand at R price vectors (R, M), in every state."""
@@ -111,10 +126,20 @@ class Conduct:
         return total
 
     def _from_quotes(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
-        every = (*menus, Menu(supply=self.direct))
+        direct = Menu(supply=self.direct)
+        every = (*menus, direct)
         chosen = choose(every, prices)
         price, units = cheapest_of(every, self.targets, prices)
-        return Demanded(slope=chosen.slope, units=_added(chosen.units), price=price, target_units=units)
+        demand = Demanded(slope=chosen.slope, units=_added(chosen.units), price=price, target_units=units)
+        if not self.rises:
+            return demand
+        markups = np.array([menu.markup for menu in (*every, direct)])
+        most = max(menu.supply.solved.size for menu in every)
+        return replace(
+            demand,
+            key=np.where(chosen.menu >= 0, chosen.menu * most + chosen.way, -1),
+            overhead=(markups[chosen.menu] - 1)[..., None] * chosen.units,
+        )
 
     def _from_list(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
         direct = Menu(supply=self.direct)

@@ -1,0 +1,153 @@
+"""The price game of two providers with nobody else in the market: ever finer ticks until the certificate holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.game._certificate import Deviation, best_deviation
+from eqsolver.game._consumers import Crowd
+from eqsolver.game._double_oracle import Mixed, double_oracle
+from eqsolver.game._lattice import Lattice, lattice
+from eqsolver.game._rises import Against
+from eqsolver.game._sales import Conduct
+
+FIRST_STEP = 0.04
+"""Log distance of the first ticks; each later game halves it, so that earlier ticks stay ticks."""
+HALVINGS = 7
+ON_TICKS = 1e-10
+"""Gain, as a share of profit, at which the game on ticks counts as solved."""
+CELLS = 200_000
+"""Cells of prices tried for one certificate, at most, divided by the number of the rival's prices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TwoPlayers:
+    """What two players play, and what each could still gain.
+
+    prices, probabilities : per player, (S,). deviations : per player. step : log distance of the ticks. rounds : restricted
+    games solved. stalled : the game on ticks did not end with its certificate.
+    """
+
+    prices: tuple[FloatArray, FloatArray]
+    probabilities: tuple[FloatArray, FloatArray]
+    deviations: tuple[Deviation, Deviation]
+    step: float
+    rounds: int
+    stalled: bool
+
+    @property
+    def epsilon(self) -> float:
+        """The larger of the players' ε, as a share of their profit."""
+        return max(relative(deviation) for deviation in self.deviations)
+
+
+def relative(deviation: Deviation, floor: float = 0.0) -> float:
+    """ε as a share of the profit, or of `floor` if that is more."""
+    base = max(deviation.profit, floor, np.finfo(float).tiny)
+    return deviation.epsilon / base
+
+
+def solve_two(
+    conduct: Conduct,
+    crowd: Crowd,
+    costs: FloatArray,
+    bounds: FloatArray,
+    *,
+    tick: float | None,
+    tolerance: float,
+    max_rounds: int,
+    start: float,
+    floor: float,
+    tell: Callable[[float], None],
+) -> TwoPlayers:
+    """One equilibrium, from the game on coarse ticks to one whose certificate holds at every price.
+
+    Parameters
+    ----------
+    costs : (2,) marginal costs κ. bounds : (2, 2) lowest and highest prices. tick : solve the game on prices (1 + tick)^n, and
+    no other; None: prices may be anything within bounds. tolerance : relative ε wanted. start : where in the range of ticks
+    the first restricted game lies, in [0, 1]. floor : money below which profits do not count as larger (see `relative`).
+    """
+    steps = [float(np.log1p(tick))] if tick is not None else [FIRST_STEP / 2**k for k in range(HALVINGS)]
+    rounds, first = 0, None
+    best: TwoPlayers | None = None
+    for step in steps:
+        game = lattice(conduct, crowd, costs, bounds, step)
+        opening = _opening(game, start) if first is None else _carried(game, *first)
+        mixed = double_oracle(_rows(game), opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
+        rounds += mixed.rounds
+        first = tuple(game.ticks[p][mixed.actions[p]] for p in (0, 1)), step
+        prices = game.prices(0)[mixed.actions[0]], game.prices(1)[mixed.actions[1]]
+
+        def deviation(p: int, game: Lattice = game, mixed: Mixed = mixed, rival: Sequence[FloatArray] = prices) -> Deviation:
+            if tick is not None:
+                return _on_ticks(game, mixed, p)
+            return _anywhere(conduct, crowd, costs, bounds, game, mixed, rival[1 - p], p, tolerance, floor)
+
+        found = TwoPlayers(
+            prices=prices,
+            probabilities=mixed.probabilities,
+            deviations=(deviation(0), deviation(1)),
+            step=step,
+            rounds=rounds,
+            stalled=mixed.stalled,
+        )
+        if best is None or found.epsilon <= best.epsilon:
+            best = found
+        tell(best.epsilon)
+        if max(relative(d, floor) for d in best.deviations) <= tolerance:
+            break
+    assert best is not None, "there is a step"
+    return best
+
+
+def _rows(game: Lattice) -> Callable[[int, int], FloatArray]:
+    every = [np.arange(len(n)) for n in game.ticks]
+    return lambda player, action: game.profits(player, every[player], np.array([action]))
+
+
+def _opening(game: Lattice, start: float) -> list[list[int]]:
+    return [[round(start * (n.size - 1))] for n in game.ticks]
+
+
+def _carried(game: Lattice, ticks: Sequence[IntArray], step: float) -> list[list[int]]:
+    """Positions on the new ticks of what was played on the old ones."""
+    factor = round(step / game.step)
+    return [
+        sorted({int(np.clip(np.searchsorted(n, factor * tick), 0, n.size - 1)) for tick in played})
+        for n, played in zip(game.ticks, ticks, strict=True)
+    ]
+
+
+def _on_ticks(game: Lattice, mixed: Mixed, player: int) -> Deviation:
+    rival = mixed.actions[1 - player], mixed.probabilities[1 - player]
+    every = np.arange(game.ticks[player].size)
+    payoffs = sum(share * game.profits(player, every, np.array([action])) for action, share in zip(*rival, strict=True))
+    best = int(np.argmax(payoffs))
+    gain = max(float(payoffs[best]) - float(mixed.value[player]), 0.0)
+    return Deviation(gain=gain, missed=0.0, price=float(game.prices(player)[best]), profit=float(mixed.value[player]))
+
+
+def _anywhere(
+    conduct: Conduct,
+    crowd: Crowd,
+    costs: FloatArray,
+    bounds: FloatArray,
+    game: Lattice,
+    mixed: Mixed,
+    rival: FloatArray,
+    player: int,
+    tolerance: float,
+    floor: float,
+) -> Deviation:
+    others = np.repeat(rival[:, None], 2, axis=1)
+    sales = Against(conduct=conduct, crowd=crowd, player=player, others=others, shares=mixed.probabilities[1 - player])
+    low, high = bounds[player]
+    inner = game.prices(player)
+    cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
+    limit = max(CELLS // rival.size, 4 * cells.size)
+    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance / 4, limit, floor)
