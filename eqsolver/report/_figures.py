@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from eqsolver._files import write_bytes_whole
+from eqsolver._files import write_whole
 from eqsolver.posted import Solution
 from eqsolver.technology import all_steps
 
@@ -38,7 +38,7 @@ def save_figures(solution: Solution, folder: Path) -> list[Path]:
     paths = []
     for name, picture in pictures.items():
         path = folder / f"{name}.png"
-        write_bytes_whole(path, picture)
+        write_whole(path, picture)
         paths.append(path)
     return paths
 
