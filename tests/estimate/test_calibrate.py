@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from published import DATA, needs_logs
 from scipy import special
 
 from eqsolver._base import FloatArray, UsageError
@@ -219,11 +218,8 @@ def test_classes_follow_the_currency(quick: None) -> None:
     np.testing.assert_allclose(abroad.pass_error, home.pass_error, rtol=1e-9)
 
 
-DATA = Path(os.environ.get("EQSOLVER_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-
-
+@needs_logs
 @pytest.mark.slow
-@pytest.mark.skipif(not (DATA / "swebench").is_dir(), reason=f"no attempt logs at {DATA} (set EQSOLVER_DATA)")
 def test_the_duopoly_is_calibrated_within_the_goals() -> None:
     logs = load(DATA / "swebench" / "gpt5mini.jsonl", DATA / "swebench" / "deepseek.jsonl")
     found = calibrate(logs, classes=256, max_budget=1.0)
