@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from eqsolver._files import write_whole
+from eqsolver._files import check_writable, write_whole
 from eqsolver.posted import Solution
 from eqsolver.technology import all_steps
 
@@ -24,8 +24,9 @@ POLICIES = {"evaluated": ":", "cascade": "--", "cascade per level": "-.", "sched
 def save_figures(solution: Solution, folder: Path) -> list[Path]:
     """Draw pass against budget, costs, margins, revenue shares and undercutting into a folder, made if need be.
 
-    Returns the files written; each appears whole or not at all.
+    Returns the files written; each appears whole or not at all. Raises `UsageError` if they cannot be written there.
     """
+    check_writable(folder, folder=True)
     drawn = {
         "pass": _pass,
         "costs": _costs,
