@@ -13,17 +13,19 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eqsolver._base import EqsolverError, MarketError, NotCertified, UsageError
+    from eqsolver._errors import EqsolverError, MarketError, NotCertified, UsageError
     from eqsolver.estimate import Calibration, calibrate
     from eqsolver.market import Arbitrageur, Consumers, Geometric, Market, Policy, Provider, Sampled, load, write_spec
     from eqsolver.posted import Solution, solve
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
-    "_base": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
+    "_errors": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
     "estimate": ("Calibration", "calibrate"),
     "market": ("Arbitrageur", "Consumers", "Geometric", "Market", "Policy", "Provider", "Sampled", "load", "write_spec"),
     "posted": ("Solution", "solve"),
@@ -63,3 +65,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Door(ModuleType):
+    """The package, in which a public name stays what it is when the room of the same name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _ROOM_OF and isinstance(value, ModuleType)):  # Python binds `eqsolver.technology` to the room
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from eqsolver._base import UsageError
+from eqsolver._errors import UsageError
 
 
 def names(text: str | None, option: str) -> list[str] | None:

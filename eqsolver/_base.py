@@ -1,4 +1,4 @@
-"""Errors raised on purpose, and the array type every room shares."""
+"""What every room shares: the array types, and the errors of `_errors`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eqsolver._errors import EqsolverError, MarketError, NotCertified, UsageError
+
+__all__ = ["EqsolverError", "FloatArray", "IntArray", "MarketError", "NotCertified", "UsageError"]
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer[Any]]
-
-
-class EqsolverError(Exception):
-    """Base of every error raised on purpose; its message is one line that says what is wrong, where, and what to try."""
-
-
-class MarketError(EqsolverError, ValueError):
-    """The market as specified, or the file it is read from, cannot exist."""
-
-
-class UsageError(EqsolverError, ValueError):
-    """What was asked of a valid market makes no sense (an unknown provider, an empty range of levels, a missing cap)."""
-
-
-class NotCertified(EqsolverError):
-    """A solve ended without its certificate; `result` holds what it had."""
-
-    def __init__(self, message: str, result: Any) -> None:
-        super().__init__(message)
-        self.result = result

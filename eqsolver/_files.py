@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+from os import PathLike
 from pathlib import Path
 
-from eqsolver._base import UsageError
+from eqsolver._errors import UsageError
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file as `write_bytes_whole` does."""
-    write_bytes_whole(path, text.encode())
+def write_whole(path: str | PathLike[str], content: str | bytes) -> None:
+    """Write a file, text as UTF-8, by way of another one in the same folder, so that no reader ever sees half of it.
 
+    A link stays, and what it points to is replaced. A pipe or device is written to directly.
 
-def write_bytes_whole(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary one in the same folder, so that no reader ever sees half of it.
-
-    Raises `UsageError` if the folder is missing or cannot be written to.
+    Raises `UsageError` if the folder is missing or cannot be written to, or the path is a folder.
     """
+    found = content.encode() if isinstance(content, str) else content
+    target = Path(os.path.realpath(path))
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if target.exists() and not target.is_file():
+            target.write_bytes(found)
+            return
+        temporary = target.parent / f".eqsolver-{secrets.token_hex(8)}.tmp"
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+            with temporary.open("xb") as file:
+                file.write(found)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def check_writable(path: Path, *, folder: bool = False) -> None:
@@ -47,5 +46,7 @@ def check_writable(path: Path, *, folder: bool = False) -> None:
         parent = path.parent
         if not parent.is_dir():
             raise UsageError(f"{path}: there is no folder {parent}")
+        if path.exists() and not path.is_file():  # a pipe or device: nothing is made beside it
+            parent = path
     if not os.access(parent, os.W_OK):
         raise UsageError(f"{path}: {parent} cannot be written to")

@@ -55,7 +55,7 @@ def _answers(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        from eqsolver._base import EqsolverError, NotCertified
+        from eqsolver._errors import EqsolverError, NotCertified
 
         try:
             command(*args, **kwargs)

@@ -86,11 +86,12 @@ def calibrate(
     Raises
     ------
     UsageError : no cap, `classes` below 1, or a provider that is given by classes already.
-    NotCertified : a convex program did not reach its optimum.
+    NotCertified : a convex program did not reach its optimum, at any size that was tried.
 
     Notes
     -----
-    THEORY section 2. Sizes are bisected between half of `classes` and all of them: three fits at most. Fewer problems
+    THEORY section 2. Sizes are bisected between half of `classes` and all of them: three fits at most. A size whose weights do
+    not solve is passed over for a larger one. Fewer problems
     than classes need one fit, since classes start from groups of problems.
     """
     if classes < 1:
@@ -160,7 +161,8 @@ def calibrate(
         ):
             best = made
         low, high = (low, middle - 1) if made.met else (middle + 1, high)
-    return attempt(sizes[-1]) if best is None else best
+    assert best is not None, "a search without any fit has raised"
+    return best
 
 
 def _specification(market: Market, fit: ClassFit, cap: float) -> Market:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import tomllib
 from collections.abc import Mapping
 from os import PathLike
@@ -15,6 +13,7 @@ import tomlkit
 from pydantic import ValidationError
 
 from eqsolver._base import MarketError
+from eqsolver._files import write_whole
 from eqsolver.market import _model as model
 from eqsolver.market._faults import fault, first_fault, not_utf8, place, unknown_name, unreadable
 from eqsolver.market._fields import (
@@ -132,25 +131,15 @@ def write_spec(market: model.Market, path: str | PathLike[str], header: str = ""
 
     Raises
     ------
-    MarketError : the market has odds from logs, or no cap; or the file cannot be written.
+    MarketError : the market has odds from logs, or no cap.
+    UsageError : the file cannot be written.
     """
-    path = Path(os.path.realpath(path))
     data = _tables(market)
     try:
         MarketSpec.model_validate(data)  # what cannot be read is not written
     except ValidationError as error:
         raise fault(f"market {market.name!r} cannot be written", *first_fault(error, data)) from None
-    text = _text(data, header)
-    temporary = path.parent / f".eqsolver-{secrets.token_hex(8)}.tmp"
-    try:
-        try:
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise unreadable(path, error) from None
+    write_whole(path, _text(data, header))
 
 
 def _tables(market: model.Market) -> dict[str, Any]:

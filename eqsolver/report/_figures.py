@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from eqsolver._files import write_bytes_whole
+from eqsolver._files import check_writable, write_whole
 from eqsolver.posted import Solution
 from eqsolver.technology import all_steps
 
@@ -24,8 +24,9 @@ POLICIES = {"evaluated": ":", "cascade": "--", "cascade per level": "-.", "sched
 def save_figures(solution: Solution, folder: Path) -> list[Path]:
     """Draw pass against budget, costs, margins, revenue shares and undercutting into a folder, made if need be.
 
-    Returns the files written; each appears whole or not at all.
+    Returns the files written; each appears whole or not at all. Raises `UsageError` if they cannot be written there.
     """
+    check_writable(folder, folder=True)
     drawn = {
         "pass": _pass,
         "costs": _costs,
@@ -38,7 +39,7 @@ def save_figures(solution: Solution, folder: Path) -> list[Path]:
     paths = []
     for name, picture in pictures.items():
         path = folder / f"{name}.png"
-        write_bytes_whole(path, picture)
+        write_whole(path, picture)
         paths.append(path)
     return paths
 

@@ -20,8 +20,11 @@ _ROWS = 4096
 LEADERS = 3
 """Single cascades whose neighbourhoods are searched, beside those of the best per level."""
 
-ROUNDS = 6
-"""Rounds of the search between grid points; each halves its stride."""
+STRIDE = 8.0
+"""How many grid points away the first round of the search looks, beyond local optima of the grid."""
+
+ROUNDS = 9
+"""Rounds of the search on and between grid points; each halves its stride."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +46,7 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
     -----
     All orders and grid thresholds at once; then, unless the grid is exact, a pattern search moves one threshold at a time, or
     swaps neighbours, on the exact steps: one walk prices a candidate at every level, so all levels are improved together.
+    Its strides start at several grid points: a search over a much coarser grid once found a cheaper cascade at one level.
     Optimal on an exact grid; elsewhere a local optimum (for how far from the best policy, see `schedule_bound`).
     Where no level has a market price, the single cascade is the one that reaches most levels, most cheaply.
     """
@@ -54,7 +58,7 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
     if not made.exact:
         for halvings in range(ROUNDS):
             known, score = search.cost.copy(), search.score
-            search.offer([near for best in search.leaders() for near in _neighbours(made, best, 0.5**halvings)])
+            search.offer([near for best in search.leaders() for near in _neighbours(made, best, STRIDE * 0.5**halvings)])
             if halvings and search.score <= score + 1e-6 and not (search.cost < known * (1 - 1e-5)).any():
                 break
     return BestCascades(single=search.single, per_level=search.per_level)
@@ -163,17 +167,18 @@ def _filled(made: Technology, path: tuple[tuple[int, float], ...]) -> Cascade:
 
 
 def _neighbours(made: Technology, cascade: Cascade, share: float) -> Iterator[Cascade]:
-    """Cascades with one threshold moved by a share of the way to the next grid point, or two neighbours swapped."""
+    """Cascades with one threshold moved by a multiple of the way to the next grid point, or two neighbours swapped."""
     order, tops = list(cascade.order), list(cascade.thresholds[:-1])
     for s, top in enumerate(tops):
         points, at = made.grid[made.access.index(order[s])], made.steps[order[s]].at
         here = int(np.searchsorted(points, top))
         for other in (points[max(here - 1, 0)], points[min(here + 1, points.size - 1)]):
-            exact = int(np.searchsorted(at, (top + share * (other - top)) * (1 + 1e-12), side="right"))
+            aim = max(top + share * (other - top), 0.0)
+            exact = int(np.searchsorted(at, aim * (1 + 1e-12), side="right"))
             moved = [*tops[:s], float(at[exact - 1]) if exact else 0.0, *tops[s + 1 :]]
             if moved != tops and sum(moved) <= made.rules.total_cap:
                 yield _with_rest(made, order, moved)
-    if share == 1.0:
+    if share >= 1.0:
         for s in range(len(tops) - 1):
             swapped = [*order[:s], order[s + 1], order[s], *order[s + 2 :]]
             yield _with_rest(made, swapped, [*tops[:s], tops[s + 1], tops[s], *tops[s + 2 :]])

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
-import pytest
+from published import DATA, duopoly_figures, needs_figures
 
 from eqsolver.market import load
 from eqsolver.posted import solve
 
-DATA = Path(os.environ.get("EQSOLVER_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-REFERENCE = DATA.parent / "reference" / "duopoly.json"
 NAMES = ["gpt5mini", "deepseek"]
 
-pytestmark = pytest.mark.skipif(not REFERENCE.exists(), reason="the published logs and figures are not beside the project")
+pytestmark = needs_figures
 
 
 def test_the_published_allocation_has_the_published_figures() -> None:
-    said = json.loads(REFERENCE.read_text())
+    said = duopoly_figures()
     found = solve(
         load(DATA / "swebench", providers=NAMES),
         max_budget=1.0,
@@ -40,7 +34,7 @@ def test_the_published_allocation_has_the_published_figures() -> None:
 
 
 def test_the_fitted_cascade_earns_at_least_the_published_mean_margin() -> None:
-    said = json.loads(REFERENCE.read_text())
+    said = duopoly_figures()
     levels = np.linspace(0.68, said["max_level"], 1000)
     found = solve(load(DATA / "swebench", providers=NAMES), max_budget=1.0, accounting="budget", levels=levels)
     assert found.cascade.resale.mean_margin >= said["mean_margin"]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from published import DATA, needs_logs
 from scipy import special
 
-from eqsolver._base import FloatArray, UsageError
-from eqsolver.estimate import Calibration, _classes, calibrate
+from eqsolver._base import FloatArray, NotCertified, UsageError
+from eqsolver.estimate import Calibration, Goals, _calibrate, _classes, calibrate
 from eqsolver.estimate._misfit import Classes, Misfit, cells
 from eqsolver.estimate._targets import _cell_averages, curve, targets
 from eqsolver.market import Geometric, Market, Provider, Sampled, load
@@ -154,6 +154,78 @@ def test_one_provider_alone_can_be_calibrated(quick: None) -> None:
     assert list(found.pass_error) == ["a"]
 
 
+class Fits:
+    """Stands in for the fit of one size: says which sizes were asked for, and fails at some of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, failing: tuple[int, ...] = (), quality: float = 0.0) -> None:
+        self.asked: list[int] = []
+        self._failing, self._quality = failing, quality
+        monkeypatch.setattr(_calibrate, "fit_classes", self)
+
+    def __call__(
+        self,
+        odds: Sequence[Sampled],
+        spend: Sequence[FloatArray],
+        weights: FloatArray,
+        cap: float,
+        *,
+        classes: int,
+        accept: Callable[[_classes.ClassFit], bool],
+        **_: object,
+    ) -> None:
+        self.asked.append(classes)
+        if classes in self._failing:
+            raise NotCertified(f"{classes} classes: not solved", None)
+        x = np.arange(classes) % weights.size
+        accept(
+            _classes.ClassFit(
+                weights=np.full(classes, 1 / classes),
+                success=np.array([(o.successes / o.attempts)[x] for o in odds]),
+                spend=np.array([w[x] for w in spend]),
+                pass_error=np.full(len(odds), self._quality / classes),
+                reach_error=np.zeros(len(odds)),
+            )
+        )
+
+
+ONLY_PASS = Goals(pass_error=0.005, margin_mean=1.0, margin_worst=1.0)
+
+
+def test_a_size_that_does_not_solve_is_skipped_and_a_larger_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = Fits(monkeypatch, failing=(12,))
+    found = calibrate(few_logs(), classes=16, goals=ONLY_PASS)
+    assert fits.asked == [12, 14]
+    assert (found.classes, found.met) == (14, True)
+
+
+def test_the_best_fit_is_kept_where_larger_sizes_do_not_solve(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = Fits(monkeypatch, failing=(14, 16), quality=1.0)
+    found = calibrate(few_logs(), classes=16, goals=ONLY_PASS)
+    assert fits.asked == [12, 14, 16]
+    assert (found.classes, found.met) == (12, False)
+
+
+@pytest.mark.parametrize("classes", [1, 16, 20])
+def test_it_is_said_if_no_size_solves(monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
+    fits = Fits(monkeypatch, failing=tuple(range(21)))
+    with pytest.raises(NotCertified, match=f"{classes} classes: not solved"):
+        calibrate(few_logs(), classes=classes)
+    assert fits.asked[-1] == classes, "the largest size is the last that is tried"
+
+
+@pytest.mark.parametrize(
+    ("enough", "sizes"), [(16, [24, 16]), (20, [24, 16, 20]), (24, [24, 16, 20]), (28, [24, 28]), (32, [24, 28, 32])]
+)
+def test_sizes_are_bisected_between_half_of_the_classes_and_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, enough: int, sizes: list[int]
+) -> None:
+    """The smallest size that meets the goals, of those in SIZES, after three fits at the most; none is below half."""
+    fits = Fits(monkeypatch, quality=0.005 * enough * (1 + 1e-9))
+    found = calibrate(few_logs(40), classes=32, goals=replace(ONLY_PASS, pass_error=0.005 * (1 + 1e-6)))
+    assert fits.asked == sizes
+    assert (found.classes, found.met) == (enough, True)
+
+
 @pytest.mark.parametrize(
     ("market", "options", "message"),
     [
@@ -219,11 +291,8 @@ def test_classes_follow_the_currency(quick: None) -> None:
     np.testing.assert_allclose(abroad.pass_error, home.pass_error, rtol=1e-9)
 
 
-DATA = Path(os.environ.get("EQSOLVER_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-
-
+@needs_logs
 @pytest.mark.slow
-@pytest.mark.skipif(not (DATA / "swebench").is_dir(), reason=f"no attempt logs at {DATA} (set EQSOLVER_DATA)")
 def test_the_duopoly_is_calibrated_within_the_goals() -> None:
     logs = load(DATA / "swebench" / "gpt5mini.jsonl", DATA / "swebench" / "deepseek.jsonl")
     found = calibrate(logs, classes=256, max_budget=1.0)

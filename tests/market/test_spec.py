@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import geometric_markets, sampled_markets
 
-from eqsolver import MarketError
+from eqsolver import MarketError, UsageError
 from eqsolver.market import (
     Arbitrageur,
     Geometric,
@@ -167,13 +167,9 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
         write_spec(replace(market, problems=("u", "u")), tmp_path / "x.toml")
     with pytest.raises(MarketError, match="unit = ''"):
         write_spec(replace(market, unit=""), tmp_path / "x.toml")
-    with pytest.raises(MarketError, match=r"x\.toml: no such file or folder"):
+    with pytest.raises(UsageError, match=r"x\.toml: cannot be written: No such file"):
         write_spec(market, tmp_path / "absent" / "x.toml")
     assert not list(tmp_path.iterdir())
-    (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(MarketError, match=r"folder\.toml: is a folder"):
-        write_spec(market, tmp_path / "folder.toml")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder.toml"]
 
 
 CLASS_1 = "success = {a = 0.5, b = 1}"
@@ -285,6 +281,18 @@ def test_files_that_are_no_specification_are_told(tmp_path: Path) -> None:
     says("not UTF-8 (byte 0xe9 at offset 8)", path)
 
 
+def read_or_told(path: Path) -> None:
+    """Nothing is raised but a `MarketError` of one line that names the file."""
+    try:
+        read_spec(path)
+    except MarketError as error:
+        told = str(error)
+    else:
+        return
+    assert f"{path.name}: " in told
+    assert told.isprintable()
+
+
 PIECES = st.sampled_from([*GOOD.splitlines(keepends=True), "nan", "inf", "{", "}", "[", "]", "=", '"', "\n", "-", "9" * 400])
 
 
@@ -295,14 +303,7 @@ def test_no_bytes_raise_anything_but_a_market_error_of_one_line(
 ) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "x.toml"
     path.write_bytes("".join(pieces).encode("utf-8", "replace") + raw)
-    try:
-        read_spec(path)
-    except MarketError as error:
-        told = str(error)
-    else:
-        return
-    assert "x.toml" in told
-    assert told.isprintable()
+    read_or_told(path)
 
 
 VALUES = st.recursive(
@@ -325,14 +326,7 @@ def test_any_value_in_any_field_is_read_or_told(tmp_path_factory: pytest.TempPat
     spot[key] = data.draw(VALUES)
     path = tmp_path_factory.mktemp("any") / "x.toml"
     path.write_text(tomlkit.dumps(table), encoding="utf-8")
-    try:
-        read_spec(path)
-    except MarketError as error:
-        told = str(error)
-    else:
-        return
-    assert "x.toml: " in told
-    assert told.isprintable()
+    read_or_told(path)
 
 
 def test_the_schema_describes_every_field() -> None:
