@@ -26,8 +26,11 @@ from eqsolver.technology import (
 )
 
 BUILT_IN = ("direct", "matching", "monopoly", "competitive")
-POINTS = 128
-"""Grid points per provider on which arbitrageurs' schedules are optimal."""
+POINTS = {2: 128, 3: 40, 4: 18}
+"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers."""
+TOGETHER = 4
+"""Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
+WIDEST = 6
 COMPLETE = 1e-6
 """No schedule on the grid is cheaper than those held by more than this share."""
 
@@ -37,17 +40,18 @@ class Stage:
     """A market made ready for its price game: offers, and production sets by access, built when first needed.
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
-    points, complete : grid points per provider, and share that a policy left out may be cheaper by.
+    points, complete : grid points per provider (None: by their number), and share that a policy left out may be cheaper by.
     """
 
     market: Market
     terms: Rules
     bounds: FloatArray
     targets: FloatArray
-    points: int = POINTS
+    points: int | None = None
     complete: float = COMPLETE
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
+    _searches: dict[tuple[tuple[int, ...], bool], list[Completion]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
@@ -95,25 +99,65 @@ class Stage:
     def _levels(self, follows_list: bool) -> FloatArray:
         return np.union1d(self.targets, hull_levels(self.market, self.steps)) if follows_list else self.targets
 
+    def extend(self, prices: FloatArray) -> int:
+        """Search policies along every provider's price line through each of S price vectors; how many were added.
+
+        With two providers in access the whole line of ratios has been searched already.
+        """
+        added = 0
+        for key, searches in self._searches.items():
+            before = sum(map(len, searches))
+            for search in searches:
+                for base, i in itertools.product(prices, search.made.access):
+                    search.complete(base, i, *map(float, self.bounds[i]), tolerance=COARSE, limit=_LINE)
+            if sum(map(len, searches)) > before:
+                added += sum(map(len, searches)) - before
+                self._supplies[key] = _united([search.found() for search in searches])
+        return added
+
+    @property
+    def policies(self) -> int:
+        """How many policies are held, over all sets of access."""
+        return sum(supply.solved.size for supply in self._supplies.values())
+
+    @property
+    def shortfall(self) -> float:
+        """The largest share by which a policy left out may be cheaper, on the lines searched."""
+        return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
+
     def _supply(self, access: Sequence[int], follows_list: bool) -> ProductionSet:
         key = (tuple(sorted(access)), follows_list)
         if key not in self._supplies:
-            self._supplies[key] = self._built(key[0], self._levels(follows_list))
+            self._supplies[key] = self._built(key)
         return self._supplies[key]
 
-    def _built(self, access: tuple[int, ...], levels: FloatArray) -> ProductionSet:
-        useful = [i for i in access if self.steps[i].at.size]
+    def _built(self, key: tuple[tuple[int, ...], bool]) -> ProductionSet:
+        levels = self._levels(key[1])
+        useful = [i for i in key[0] if self.steps[i].at.size]
         if len(useful) < 2:
             return self._alone(useful, levels)
-        made = build(self.market, self.terms, self.steps, access=[self.market.names[i] for i in useful], points=self.points)
-        search = Completion(made=made, levels=levels)
+        if len(useful) > WIDEST:
+            raise UsageError(
+                f"the price game is for arbitrageurs that buy from at most {WIDEST} providers, not {len(useful)}: "
+                "restrict the market with --providers"
+            )
         if len(useful) == 2:
+            search = self._search(useful, levels)
             first, second = useful
             ratios = self.bounds[first] / self.bounds[second][::-1]
             search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), self.complete)
-        else:
-            raise UsageError("the price game is for two providers for now")
-        return search.found()
+            return search.found()
+        together = itertools.combinations(useful, min(TOGETHER, len(useful)))
+        self._searches[key] = [self._search(some, levels) for some in together]
+        for search in self._searches[key]:
+            for i in search.made.access:
+                search.complete(self.market.prices, i, *map(float, self.bounds[i]), tolerance=COARSE, limit=_LINE)
+        return _united([search.found() for search in self._searches[key]])
+
+    def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
+        points = self.points if self.points is not None else POINTS[len(access)]
+        names = [self.market.names[i] for i in access]
+        return Completion(made=build(self.market, self.terms, self.steps, access=names, points=points), levels=levels)
 
     def _alone(self, useful: Sequence[int], levels: FloatArray) -> ProductionSet:
         every = direct_supply(self.market, self.steps, levels)
@@ -135,3 +179,17 @@ class Stage:
             kept.append(inside[lower_hull(solved, spent)])
         ways = np.unique(np.concatenate(kept))
         return ProductionSet(solved=walked.solved[ways], units=walked.units[ways], levels=levels)
+
+
+COARSE = 1e-4
+"""Share that a policy left out may be cheaper by along a line, with more than two providers."""
+_LINE = 400
+
+
+def _united(sets: Sequence[ProductionSet]) -> ProductionSet:
+    """All policies of several sets on the same levels."""
+    solved, units = np.concatenate([s.solved for s in sets]), np.concatenate([s.units for s in sets])
+    order = np.argsort(solved, kind="stable")
+    return ProductionSet(
+        solved=solved[order], units=units[order], levels=sets[0].levels, shortfall=max(s.shortfall for s in sets)
+    )

@@ -1,0 +1,388 @@
+"""Equilibrium prices of a market in every regime, each with the certificate that says how exact it is."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eqsolver._base import FloatArray, UsageError
+from eqsolver.game._certificate import Deviation
+from eqsolver.game._consumers import Crowd, crowd
+from eqsolver.game._many_players import solve_many
+from eqsolver.game._outcome import Outcome, cross_price, outcome
+from eqsolver.game._quotes import quote_gain
+from eqsolver.game._regimes import BUILT_IN, Stage
+from eqsolver.game._sales import Conduct
+from eqsolver.game._two_players import solve_two
+from eqsolver.market import Consumers, Market
+from eqsolver.technology import Accounting, Allocation, rules
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STARTS = (0.5, 0.1, 0.9)
+"""Where in the range of prices the search starts; what is found from each is told."""
+LOWEST_PRICE = 1e-3
+ALIKE = 0.01
+"""Equilibria whose expected prices agree to this share are one."""
+FLOOR = 1e-6
+"""Share of what consumers pay below which a profit does not count as larger, for relative ε."""
+MATCHING = 3.0
+"""Where customers follow the list, certificates take so much longer that the tolerance is this many times as large."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Strategies:
+    """What is played in one regime, how exact it is, and what it means. Axes: M providers, S price vectors.
+
+    kind : `pure`, `mixed`, `cce` (coarse correlated) or `posted`.
+    prices : (S, M) price vectors played. shares : (S,) their probabilities.
+    epsilon : (M,) money, an upper bound on what any deviation gains; 0 for providers that do not move. missed : (M,) the part
+        of it that rests on a bound rather than on a deviation found. relative : (M,) over profit.
+    arbitrageur_epsilon : what each arbitrageur gains by any quote that was searched, and by policies left out at most, money.
+    outcome : the expected account. cross_price : (M, M) d units_i / d price_j.
+    policies : arbitrageurs' policies held. shortfall : share by which one left out may be cheaper.
+    step : log distance of the ticks on which it was found; 0 where prices are posted. rounds : games or best responses solved.
+    certified : every relative ε is within the tolerance asked for.
+    others : expected prices (M,) of other equilibria found from other starts.
+    path : (T, M) price vectors that iterated best responses went through, if they were iterated.
+    """
+
+    kind: str
+    prices: FloatArray
+    shares: FloatArray
+    epsilon: FloatArray
+    missed: FloatArray
+    relative: FloatArray
+    arbitrageur_epsilon: Mapping[str, float]
+    outcome: Outcome
+    cross_price: FloatArray
+    policies: int
+    shortfall: float
+    step: float
+    rounds: int
+    certified: bool
+    others: tuple[FloatArray, ...]
+    path: FloatArray
+
+    @property
+    def expected_price(self) -> FloatArray:
+        """(M,) mean multiplier."""
+        return np.asarray(self.shares @ self.prices)
+
+    def strategy(self, provider: int) -> tuple[FloatArray, FloatArray]:
+        """A provider's prices and their probabilities (of a coarse correlated equilibrium: the marginal)."""
+        prices, place = np.unique(self.prices[:, provider], return_inverse=True)
+        return prices, np.bincount(place.ravel(), weights=self.shares)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Equilibrium:
+    """A market's price game solved. regimes : by name, at equilibrium prices. posted : the same at posted prices.
+
+    players : positions of the providers that move. tolerance : relative ε asked for.
+    """
+
+    market: Market
+    consumers: tuple[Consumers, ...]
+    players: tuple[int, ...]
+    regimes: Mapping[str, Strategies]
+    posted: Mapping[str, Strategies]
+    tolerance: float
+    options: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """Version of eqsolver that solved it."""
+        return importlib.metadata.version("eqsolver")
+
+    @property
+    def uncertified(self) -> tuple[str, ...]:
+        """Regimes whose certificate does not hold."""
+        return tuple(name for name, found in self.regimes.items() if not found.certified)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as the JSON object that the README documents."""
+        from eqsolver.game._document import document
+
+        return document(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per regime and prices (posted, equilibrium): prices, revenue, profits, surplus."""
+        from eqsolver.game._document import frame
+
+        return frame(self)
+
+
+def equilibrium(
+    market: Market,
+    *,
+    regimes: Sequence[str] = BUILT_IN,
+    strategic: Sequence[str] | None = None,
+    consumers: Sequence[Consumers] | None = None,
+    marginal_costs: float | Mapping[str, float] | None = None,
+    price_bounds: tuple[float, float] | None = None,
+    tick: float | None = None,
+    tolerance: float = 1e-3,
+    max_rounds: int = 400,
+    accounting: Accounting = "attempts",
+    allocation: Allocation = "budget",
+    max_budget: float | None = None,
+    max_attempts: int | None = None,
+    points: int | None = None,
+    progress: Progress | None = None,
+) -> Equilibrium:
+    """Prices at which no provider gains by another price, in every regime of arbitrage.
+
+    Parameters
+    ----------
+    regimes : names, of `direct`, `matching`, `monopoly`, `competitive` and the market's own.
+    strategic : providers that choose their prices (default: all); others keep what they post.
+    consumers : instead of the market's. marginal_costs : κ, one for all or by name, instead of the market's.
+    price_bounds : lowest and highest multiplier for everybody; default from the marginal cost (at least 0.001) to the
+        market's highest price.
+    tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
+    tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or rounds of best responses.
+    accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
+        arbitrageurs' schedules. progress : is told what is being done, and the share done.
+
+    Raises
+    ------
+    MarketError, UsageError : what was asked makes no sense for this market; there are no consumers.
+
+    Notes
+    -----
+    THEORY section 7. Two providers alone: double oracle on log-spaced ticks, halved until the certificate of the continuous
+    game holds. Otherwise iterated best responses; where they cycle, double oracle for two players, and for more a coarse
+    correlated equilibrium, named as such. Every ε is a bound over all prices within the bounds, not only ticks.
+    """
+    say = progress or (lambda what, share: None)
+    market = _with_costs(market, marginal_costs)
+    found = tuple(consumers) if consumers is not None else market.consumers
+    crowded = crowd(found)
+    if not 0 < tolerance < 1:
+        raise UsageError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
+    if tick is not None and not 0 < tick < 1:
+        raise UsageError(f"tick must lie between 0 and 1, not {tick:g}")
+    if max_rounds < 1:
+        raise UsageError(f"max_rounds must be at least 1, not {max_rounds}")
+    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    stage = Stage(market=market, terms=terms, bounds=_bounds(market, price_bounds), targets=crowded.levels, points=points)
+    names = list(market.names) if strategic is None else list(strategic)
+    players = tuple(i for i in market.positions(names, "strategic") if stage.steps[i].at.size)
+    own = {regime.name: regime.arbitrageurs for regime in market.regimes}
+    solved: dict[str, Strategies] = {}
+    posted: dict[str, Strategies] = {}
+    game = _Game(stage, crowded, players, tick, tolerance, max_rounds)
+    for number, name in enumerate(regimes):
+        say(name, number / len(regimes))
+        conduct = stage.conduct(name, own)
+
+        def tell(epsilon: float, name: str = name, number: int = number) -> None:
+            say(f"{name}, ε {epsilon:.1e}", number / len(regimes))
+
+        solved[name] = game.solve(conduct, name, own, tell)
+        posted[name] = game.posted(stage.conduct(name, own))
+    return Equilibrium(
+        market=market,
+        consumers=found,
+        players=players,
+        regimes=solved,
+        posted=posted,
+        tolerance=tolerance,
+        options={
+            "regimes": list(regimes),
+            "strategic": None if strategic is None else list(strategic),
+            "price_bounds": None if price_bounds is None else list(price_bounds),
+            "tick": tick,
+            "tolerance": tolerance,
+            "max_rounds": max_rounds,
+            "accounting": accounting,
+            "allocation": allocation,
+            "max_budget": max_budget,
+            "max_attempts": max_attempts,
+            "points": points,
+        },
+    )
+
+
+def _with_costs(market: Market, marginal_costs: float | Mapping[str, float] | None) -> Market:
+    if marginal_costs is None:
+        return market
+    if not isinstance(marginal_costs, Mapping):
+        marginal_costs = dict.fromkeys(market.names, marginal_costs)
+    market.positions(list(marginal_costs), "marginal cost")
+    providers = [replace(p, marginal_cost=marginal_costs.get(p.name, p.marginal_cost)) for p in market.providers]
+    return replace(market, providers=tuple(providers))
+
+
+def _bounds(market: Market, asked: tuple[float, float] | None) -> FloatArray:
+    found = np.array([[max(p.marginal_cost, LOWEST_PRICE), p.highest_price] for p in market.providers])
+    if asked is not None:
+        if not 0 < asked[0] < asked[1] < np.inf:
+            raise UsageError(f"price bounds {asked[0]:g}:{asked[1]:g}: give 0 < low < high")
+        found[:] = asked
+    wrong = np.flatnonzero(found[:, 0] >= found[:, 1])
+    if wrong.size:
+        p = market.providers[wrong[0]]
+        raise UsageError(f"provider {p.name!r}: its marginal cost {p.marginal_cost:g} is not below its highest price {p.highest_price:g}")
+    return found
+
+
+class _Game:
+    """What every regime of one call shares."""
+
+    def __init__(
+        self, stage: Stage, crowded: Crowd, players: tuple[int, ...], tick: float | None, tolerance: float, max_rounds: int
+    ) -> None:
+        self._stage, self._crowd, self._players = stage, crowded, players
+        self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
+        self._costs = np.array([p.marginal_cost for p in stage.market.providers])
+
+    def posted(self, conduct: Conduct) -> Strategies:
+        """The account at posted prices."""
+        prices = self._stage.market.prices[None]
+        return self._made("posted", conduct, prices, np.ones(1), {}, step=0.0, rounds=0, others=(), path=prices)
+
+    def solve(
+        self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]
+    ) -> Strategies:
+        """An equilibrium of the regime, and what else was found from other starts."""
+        tolerance = self._tolerance * (MATCHING if conduct.follows_list and self._tick is None else 1.0)
+        if len(self._players) == 2 and len(self._costs) == 2:
+            return self._two(conduct, tolerance, tell)
+        return self._many(conduct, name, own, tolerance, tell)
+
+    def _two(self, conduct: Conduct, tolerance: float, tell: Callable[[float], None]) -> Strategies:
+        def solved(start: float, tolerance: float) -> Any:
+            return solve_two(
+                conduct,
+                self._crowd,
+                self._costs,
+                self._stage.bounds,
+                tick=self._tick,
+                tolerance=tolerance,
+                max_rounds=self._max_rounds,
+                start=start,
+                floor=0.0,
+                tell=tell,
+            )
+
+        main = solved(STARTS[0], tolerance)
+        mean = np.array([p @ q for p, q in zip(main.prices, main.probabilities, strict=True)])
+        others: list[FloatArray] = []
+        for start in STARTS[1:]:
+            rough = solved(start, 0.05)
+            found = np.array([p @ q for p, q in zip(rough.prices, rough.probabilities, strict=True)])
+            if all(np.abs(found / known - 1).max() > 5 * ALIKE for known in (mean, *others)):
+                others.append(found)
+        first, second = np.meshgrid(*main.prices, indexing="ij")
+        shares = np.outer(*main.probabilities).ravel()
+        return self._made(
+            "pure" if shares.size == 1 else "mixed",
+            conduct,
+            np.column_stack([first.ravel(), second.ravel()]),
+            shares,
+            dict(enumerate(main.deviations)),
+            step=main.step,
+            rounds=main.rounds,
+            others=tuple(others),
+            path=np.zeros((0, 2)),
+            tolerance=tolerance,
+        )
+
+    def _many(
+        self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tolerance: float, tell: Callable[[float], None]
+    ) -> Strategies:
+        market = self._stage.market
+        if not self._players:
+            return self.posted(conduct)
+        start: float | None = None
+        played = None
+        for _ in range(COMPLETIONS):
+            played = solve_many(
+                conduct,
+                self._crowd,
+                self._players,
+                market.prices,
+                self._costs,
+                self._stage.bounds,
+                tick=self._tick,
+                tolerance=tolerance,
+                max_rounds=self._max_rounds,
+                start=start,
+                tell=tell,
+            )
+            most_likely = played.prices[np.argsort(-played.shares)[:LINES]]
+            if not self._stage.extend(most_likely):
+                break
+            conduct = self._stage.conduct(name, own)
+        assert played is not None, "at least one game is solved"
+        return self._made(
+            played.kind,
+            conduct,
+            played.prices,
+            played.shares,
+            dict(zip(self._players, played.deviations, strict=True)),
+            step=played.step,
+            rounds=played.rounds,
+            others=(),
+            path=played.path,
+            tolerance=tolerance,
+        )
+
+    def _made(
+        self,
+        kind: str,
+        conduct: Conduct,
+        prices: FloatArray,
+        shares: FloatArray,
+        deviations: Mapping[int, Deviation],
+        *,
+        step: float,
+        rounds: int,
+        others: tuple[FloatArray, ...],
+        path: FloatArray,
+        tolerance: float = np.inf,
+    ) -> Strategies:
+        account = outcome(conduct, self._crowd, prices, self._costs).expected(shares)
+        M = self._costs.size
+        epsilon, missed, relative = np.zeros(M), np.zeros(M), np.zeros(M)
+        floor = FLOOR * float(account.consumer_bill[0])
+        for i, deviation in deviations.items():
+            epsilon[i], missed[i] = deviation.epsilon, deviation.missed
+            relative[i] = deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
+        likely = np.argsort(-shares)[:QUOTED]
+        gains = quote_gain(conduct, self._crowd, prices[likely])
+        return Strategies(
+            kind=kind,
+            prices=prices,
+            shares=shares,
+            epsilon=epsilon,
+            missed=missed,
+            relative=relative,
+            arbitrageur_epsilon=gains,
+            outcome=account,
+            cross_price=cross_price(conduct, self._crowd, prices, shares),
+            policies=self._stage.policies,
+            shortfall=self._stage.shortfall,
+            step=step,
+            rounds=rounds,
+            certified=bool((relative <= tolerance).all()),
+            others=others,
+            path=path,
+        )
+
+
+COMPLETIONS = 3
+"""Times that policies are completed along the lines through what is played, and the game solved again, at most."""
+LINES = 4
+"""Price vectors, the likeliest, through which lines are searched."""
+QUOTED = 16
+"""Price vectors, the likeliest, at which arbitrageurs' quotes are searched."""
