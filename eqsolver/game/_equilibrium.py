@@ -17,7 +17,7 @@ from eqsolver.game._outcome import Outcome, cross_price, outcome
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
 from eqsolver.game._sales import Conduct
-from eqsolver.game._two_players import solve_two
+from eqsolver.game._two_players import TwoPlayers, solve_two
 from eqsolver.market import Consumers, Market
 from eqsolver.technology import Accounting, Allocation, rules
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 STARTS = (0.5, 0.1, 0.9)
 """Where in the range of prices the search starts; what is found from each is told."""
 LOWEST_PRICE = 1e-3
-ALIKE = 0.01
-"""Equilibria whose expected prices agree to this share are one."""
+ROUGH_TICK, ROUGH = 0.02, 0.05
+"""Ticks of the games from other starts, and the share to which expected prices must agree to be those of one equilibrium."""
 FLOOR = 1e-6
 """Share of what consumers pay below which a profit does not count as larger, for relative ε."""
 MATCHING = 3.0
@@ -50,6 +50,7 @@ class Strategies:
     policies : arbitrageurs' policies held. shortfall : share by which one left out may be cheaper.
     step : log distance of the ticks on which it was found; 0 where prices are posted. rounds : games or best responses solved.
     certified : every relative ε is within the tolerance asked for.
+    mass : how many consumers there are.
     others : expected prices (M,) of other equilibria found from other starts.
     path : (T, M) price vectors that iterated best responses went through, if they were iterated.
     """
@@ -68,6 +69,7 @@ class Strategies:
     step: float
     rounds: int
     certified: bool
+    mass: float
     others: tuple[FloatArray, ...]
     path: FloatArray
 
@@ -79,7 +81,7 @@ class Strategies:
     def strategy(self, provider: int) -> tuple[FloatArray, FloatArray]:
         """A provider's prices and their probabilities (of a coarse correlated equilibrium: the marginal)."""
         prices, place = np.unique(self.prices[:, provider], return_inverse=True)
-        return prices, np.bincount(place.ravel(), weights=self.shares)
+        return prices, np.asarray(np.bincount(place.ravel(), weights=self.shares), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,7 +150,7 @@ def equilibrium(
     price_bounds : lowest and highest multiplier for everybody; default from the marginal cost (at least 0.001) to the
         market's highest price.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
-    tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or rounds of best responses.
+    tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
     accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
         arbitrageurs' schedules. progress : is told what is being done, and the share done.
 
@@ -231,7 +233,9 @@ def _bounds(market: Market, asked: tuple[float, float] | None) -> FloatArray:
     wrong = np.flatnonzero(found[:, 0] >= found[:, 1])
     if wrong.size:
         p = market.providers[wrong[0]]
-        raise UsageError(f"provider {p.name!r}: its marginal cost {p.marginal_cost:g} is not below its highest price {p.highest_price:g}")
+        raise UsageError(
+            f"provider {p.name!r}: its marginal cost {p.marginal_cost:g} is not below its highest price {p.highest_price:g}"
+        )
     return found
 
 
@@ -244,44 +248,51 @@ class _Game:
         self._stage, self._crowd, self._players = stage, crowded, players
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
+        self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
         """The account at posted prices."""
         prices = self._stage.market.prices[None]
         return self._made("posted", conduct, prices, np.ones(1), {}, step=0.0, rounds=0, others=(), path=prices)
 
-    def solve(
-        self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]
-    ) -> Strategies:
+    def solve(self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]) -> Strategies:
         """An equilibrium of the regime, and what else was found from other starts."""
         tolerance = self._tolerance * (MATCHING if conduct.follows_list and self._tick is None else 1.0)
         if len(self._players) == 2 and len(self._costs) == 2:
-            return self._two(conduct, tolerance, tell)
+            units = "quotes" if name in ("monopoly", "competitive") else name  # the same units are bought, so one game
+            if units not in self._same:
+                self._same[units] = self._two(conduct, tolerance, tell)
+            main, others = self._same[units]
+            return self._of_two(conduct, main, others, tolerance)
         return self._many(conduct, name, own, tolerance, tell)
 
-    def _two(self, conduct: Conduct, tolerance: float, tell: Callable[[float], None]) -> Strategies:
-        def solved(start: float, tolerance: float) -> Any:
+    def _two(
+        self, conduct: Conduct, tolerance: float, tell: Callable[[float], None]
+    ) -> tuple[TwoPlayers, tuple[FloatArray, ...]]:
+        """An equilibrium of the two, and expected prices of others found from other starts."""
+
+        def solved(start: float, tick: float | None) -> TwoPlayers:
             return solve_two(
                 conduct,
                 self._crowd,
                 self._costs,
                 self._stage.bounds,
-                tick=self._tick,
+                tick=tick,
                 tolerance=tolerance,
                 max_rounds=self._max_rounds,
                 start=start,
-                floor=0.0,
                 tell=tell,
             )
 
-        main = solved(STARTS[0], tolerance)
-        mean = np.array([p @ q for p, q in zip(main.prices, main.probabilities, strict=True)])
-        others: list[FloatArray] = []
+        main = solved(STARTS[0], self._tick)
+        known = [main.expected]
         for start in STARTS[1:]:
-            rough = solved(start, 0.05)
-            found = np.array([p @ q for p, q in zip(rough.prices, rough.probabilities, strict=True)])
-            if all(np.abs(found / known - 1).max() > 5 * ALIKE for known in (mean, *others)):
-                others.append(found)
+            found = solved(start, ROUGH_TICK).expected
+            if all(np.abs(found / other - 1).max() > ROUGH for other in known):
+                known.append(found)
+        return main, tuple(known[1:])
+
+    def _of_two(self, conduct: Conduct, main: TwoPlayers, others: tuple[FloatArray, ...], tolerance: float) -> Strategies:
         first, second = np.meshgrid(*main.prices, indexing="ij")
         shares = np.outer(*main.probabilities).ravel()
         return self._made(
@@ -292,7 +303,7 @@ class _Game:
             dict(enumerate(main.deviations)),
             step=main.step,
             rounds=main.rounds,
-            others=tuple(others),
+            others=others,
             path=np.zeros((0, 2)),
             tolerance=tolerance,
         )
@@ -375,6 +386,7 @@ class _Game:
             step=step,
             rounds=rounds,
             certified=bool((relative <= tolerance).all()),
+            mass=self._crowd.mass,
             others=others,
             path=path,
         )

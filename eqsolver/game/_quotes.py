@@ -64,7 +64,9 @@ def _delivery_gain(conduct: Conduct, menu: Menu, prices: FloatArray, left_out: f
     used, _ = cheapest_of((menu,), levels, prices)
     best, _ = menu.supply.cost(levels, prices)
     reached = np.isfinite(best)
-    return float(np.max(np.where(reached, used, 0.0) - (1 - left_out) * menu.markup * np.where(reached, best, 0.0), initial=0.0))
+    return float(
+        np.max(np.where(reached, used, 0.0) - (1 - left_out) * menu.markup * np.where(reached, best, 0.0), initial=0.0)
+    )
 
 
 def _best(chosen: Choices, values: FloatArray) -> FloatArray:

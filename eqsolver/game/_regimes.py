@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,8 +31,8 @@ POINTS = {2: 128, 3: 40, 4: 18}
 TOGETHER = 4
 """Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
 WIDEST = 6
-COMPLETE = 1e-6
-"""No schedule on the grid is cheaper than those held by more than this share."""
+COMPLETE, COMPLETE_BY_LEVEL = 1e-6, 1e-5
+"""No schedule on the grid is cheaper than those held by more than this share; where the best for each level are held too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +40,7 @@ class Stage:
     """A market made ready for its price game: offers, and production sets by access, built when first needed.
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
-    points, complete : grid points per provider (None: by their number), and share that a policy left out may be cheaper by.
+    points : grid points per provider; None: by their number.
     """
 
     market: Market
@@ -48,7 +48,6 @@ class Stage:
     bounds: FloatArray
     targets: FloatArray
     points: int | None = None
-    complete: float = COMPLETE
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
     _searches: dict[tuple[tuple[int, ...], bool], list[Completion]] = field(default_factory=dict)
@@ -56,7 +55,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
 
-    def conduct(self, name: str, regimes: dict[str, Sequence[str]]) -> Conduct:
+    def conduct(self, name: str, regimes: Mapping[str, Sequence[str]]) -> Conduct:
         """The conduct of a regime: one of `BUILT_IN`, or one of the market's own, which name their arbitrageurs."""
         everybody = Arbitrageur(name="arbitrageur")
         if name in regimes:
@@ -109,7 +108,7 @@ class Stage:
             before = sum(map(len, searches))
             for search in searches:
                 for base, i in itertools.product(prices, search.made.access):
-                    search.complete(base, i, *map(float, self.bounds[i]), tolerance=COARSE, limit=_LINE)
+                    search.complete(base, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
             if sum(map(len, searches)) > before:
                 added += sum(map(len, searches)) - before
                 self._supplies[key] = _united([search.found() for search in searches])
@@ -145,13 +144,15 @@ class Stage:
             search = self._search(useful, levels)
             first, second = useful
             ratios = self.bounds[first] / self.bounds[second][::-1]
-            search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), self.complete)
+            search.complete(
+                np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE_BY_LEVEL if key[1] else COMPLETE
+            )
             return search.found()
         together = itertools.combinations(useful, min(TOGETHER, len(useful)))
         self._searches[key] = [self._search(some, levels) for some in together]
         for search in self._searches[key]:
             for i in search.made.access:
-                search.complete(self.market.prices, i, *map(float, self.bounds[i]), tolerance=COARSE, limit=_LINE)
+                search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
         return _united([search.found() for search in self._searches[key]])
 
     def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:

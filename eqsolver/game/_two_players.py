@@ -20,6 +20,8 @@ FIRST_STEP = 0.04
 HALVINGS = 7
 ON_TICKS = 1e-10
 """Gain, as a share of profit, at which the game on ticks counts as solved."""
+PART = 0.3
+"""Share of the tolerated ε that a certificate may leave to its bound."""
 CELLS = 200_000
 """Cells of prices tried for one certificate, at most, divided by the number of the rival's prices."""
 
@@ -42,13 +44,12 @@ class TwoPlayers:
     @property
     def epsilon(self) -> float:
         """The larger of the players' ε, as a share of their profit."""
-        return max(relative(deviation) for deviation in self.deviations)
+        return max(d.epsilon / max(d.profit, np.finfo(float).tiny) for d in self.deviations)
 
-
-def relative(deviation: Deviation, floor: float = 0.0) -> float:
-    """ε as a share of the profit, or of `floor` if that is more."""
-    base = max(deviation.profit, floor, np.finfo(float).tiny)
-    return deviation.epsilon / base
+    @property
+    def expected(self) -> FloatArray:
+        """(2,) mean prices."""
+        return np.array([p @ q for p, q in zip(self.prices, self.probabilities, strict=True)])
 
 
 def solve_two(
@@ -61,7 +62,6 @@ def solve_two(
     tolerance: float,
     max_rounds: int,
     start: float,
-    floor: float,
     tell: Callable[[float], None],
 ) -> TwoPlayers:
     """One equilibrium, from the game on coarse ticks to one whose certificate holds at every price.
@@ -70,7 +70,7 @@ def solve_two(
     ----------
     costs : (2,) marginal costs κ. bounds : (2, 2) lowest and highest prices. tick : solve the game on prices (1 + tick)^n, and
     no other; None: prices may be anything within bounds. tolerance : relative ε wanted. start : where in the range of ticks
-    the first restricted game lies, in [0, 1]. floor : money below which profits do not count as larger (see `relative`).
+    the first restricted game lies, in [0, 1].
     """
     steps = [float(np.log1p(tick))] if tick is not None else [FIRST_STEP / 2**k for k in range(HALVINGS)]
     rounds, first = 0, None
@@ -81,12 +81,15 @@ def solve_two(
         mixed = double_oracle(_rows(game), opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
         rounds += mixed.rounds
         first = tuple(game.ticks[p][mixed.actions[p]] for p in (0, 1)), step
+        last = step == steps[-1]
+        if tick is None and not last and _gain_between(conduct, crowd, costs, bounds, game, mixed) > tolerance:
+            continue
         prices = game.prices(0)[mixed.actions[0]], game.prices(1)[mixed.actions[1]]
 
         def deviation(p: int, game: Lattice = game, mixed: Mixed = mixed, rival: Sequence[FloatArray] = prices) -> Deviation:
             if tick is not None:
                 return _on_ticks(game, mixed, p)
-            return _anywhere(conduct, crowd, costs, bounds, game, mixed, rival[1 - p], p, tolerance, floor)
+            return _anywhere(conduct, crowd, costs, bounds, game, mixed, rival[1 - p], p, tolerance)
 
         found = TwoPlayers(
             prices=prices,
@@ -99,10 +102,24 @@ def solve_two(
         if best is None or found.epsilon <= best.epsilon:
             best = found
         tell(best.epsilon)
-        if max(relative(d, floor) for d in best.deviations) <= tolerance:
+        if best.epsilon <= tolerance:
             break
     assert best is not None, "there is a step"
     return best
+
+
+def _gain_between(conduct: Conduct, crowd: Crowd, costs: FloatArray, bounds: FloatArray, game: Lattice, mixed: Mixed) -> float:
+    """The larger relative gain from a price halfway between two ticks: no certificate can be better than that."""
+    finer = lattice(conduct, crowd, costs, bounds, game.step / 2)
+    gains = []
+    for p in (0, 1):
+        rival = np.searchsorted(finer.ticks[1 - p], 2 * game.ticks[1 - p][mixed.actions[1 - p]])
+        every = np.arange(finer.ticks[p].size)
+        payoffs = sum(
+            share * finer.profits(p, every, np.array([a])) for a, share in zip(rival, mixed.probabilities[1 - p], strict=True)
+        )
+        gains.append((float(np.max(payoffs)) - mixed.value[p]) / max(mixed.value[p], np.finfo(float).tiny))
+    return float(max(gains))
 
 
 def _rows(game: Lattice) -> Callable[[int, int], FloatArray]:
@@ -142,7 +159,6 @@ def _anywhere(
     rival: FloatArray,
     player: int,
     tolerance: float,
-    floor: float,
 ) -> Deviation:
     others = np.repeat(rival[:, None], 2, axis=1)
     sales = Against(conduct=conduct, crowd=crowd, player=player, others=others, shares=mixed.probabilities[1 - player])
@@ -150,4 +166,4 @@ def _anywhere(
     inner = game.prices(player)
     cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
     limit = max(CELLS // rival.size, 4 * cells.size)
-    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance / 4, limit, floor)
+    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance * PART, limit)

@@ -56,6 +56,13 @@ class ArbitrageurSpec(_Table):
     policies: list[PolicySpec] = Field([], description="the only policies it may use; default: it optimises")
 
 
+class RegimeSpec(_Table):
+    """A regime of the price game: the arbitrageurs that compete in quotes."""
+
+    name: Name = Field(description="by which --regimes asks for it")
+    arbitrageurs: list[Name] = Field(description="names of arbitrageurs of this file")
+
+
 class TargetSpec(_Table):
     """Consumers who want a level of performance if it costs no more than their budget."""
 
@@ -102,6 +109,7 @@ class MarketSpec(_Table):
     providers: Annotated[list[ProviderSpec], Field(min_length=1)]
     arbitrageurs: list[ArbitrageurSpec] = []
     consumers: list[ConsumerSpec] = []
+    regimes: list[RegimeSpec] = []
 
 
 FIELDS: dict[str, type[BaseModel]] = {
@@ -109,6 +117,7 @@ FIELDS: dict[str, type[BaseModel]] = {
     "classes": ClassSpec,
     "arbitrageurs": ArbitrageurSpec,
     "policies": PolicySpec,
+    "regimes": RegimeSpec,
     "target": TargetSpec,
     "value": ValueSpec,
     "population": PopulationSpec,

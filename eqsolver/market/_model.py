@@ -203,6 +203,25 @@ class Arbitrageur:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Regime:
+    """A regime of the price game: the market's arbitrageurs, by name, that compete in quotes in it."""
+
+    name: str
+    arbitrageurs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise MarketError("a regime needs a name")
+        if self.name in BUILT_IN_REGIMES:
+            raise MarketError(f"regime {self.name!r}: the name is taken ({', '.join(BUILT_IN_REGIMES)} are built in)")
+        if len(set(self.arbitrageurs)) != len(self.arbitrageurs):
+            raise MarketError(f"regime {self.name!r} names an arbitrageur twice")
+
+
+BUILT_IN_REGIMES = ("direct", "matching", "monopoly", "competitive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Consumers who want performance `level` if it costs at most `budget` per problem. `mass` is how many there are.
 
@@ -274,6 +293,7 @@ class Market:
     max_budget : the most that may be allotted to one problem, summed over providers, money at list price; None: no cap.
     max_attempts : the most attempts per provider on one problem under attempt allocation; None: no cap.
     problems : N names of problems or classes.
+    regimes : of the price game, beside the built-in ones.
     dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
     """
 
@@ -286,10 +306,11 @@ class Market:
     problems: tuple[str, ...] = ()
     arbitrageurs: tuple[Arbitrageur, ...] = ()
     consumers: tuple[Consumers, ...] = ()
+    regimes: tuple[Regime, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for column in ("providers", "problems", "arbitrageurs", "consumers"):
+        for column in ("providers", "problems", "arbitrageurs", "consumers", "regimes"):
             object.__setattr__(self, column, tuple(getattr(self, column)))
         object.__setattr__(self, "dropped", dict(self.dropped))
         if not self.providers:
@@ -321,6 +342,12 @@ class Market:
         for arbitrageur in self.arbitrageurs:
             bought = [*(arbitrageur.access or ()), *(name for policy in arbitrageur.policies for name in policy.order)]
             self.positions(bought, f"arbitrageur {arbitrageur.name!r}")
+        if len({r.name for r in self.regimes}) != len(self.regimes):
+            raise MarketError("two regimes of one name")
+        for regime in self.regimes:
+            for name in regime.arbitrageurs:
+                if name not in {a.name for a in self.arbitrageurs}:
+                    raise MarketError(f"regime {regime.name!r}: unknown arbitrageur {name!r}")
 
     @property
     def names(self) -> tuple[str, ...]:

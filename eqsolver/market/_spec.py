@@ -100,6 +100,7 @@ def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> model.Market:
         problems=tuple(labels),
         arbitrageurs=tuple(_arbitrageur(a) for a in spec.arbitrageurs),
         consumers=tuple(_consumers(c) for c in spec.consumers),
+        regimes=tuple(model.Regime(name=r.name, arbitrageurs=tuple(r.arbitrageurs)) for r in spec.regimes),
     )
 
 
@@ -191,6 +192,7 @@ def _tables(market: model.Market) -> dict[str, Any]:
         for a in market.arbitrageurs
     ]
     data["consumers"] = [_consumer_table(c) for c in market.consumers]
+    data["regimes"] = [{"name": r.name, "arbitrageurs": list(r.arbitrageurs)} for r in market.regimes]
     return data
 
 
@@ -217,12 +219,12 @@ def _consumer_table(consumers: model.Consumers) -> dict[str, Any]:
 
 
 def _text(data: Mapping[str, Any], header: str) -> str:
-    """The file: comment, values, classes, and one block for each provider, arbitrageur and kind of consumers."""
+    """The file: comment, values, classes, and one block for each provider, arbitrageur, kind of consumers and regime."""
     printable = "".join(c if c.isprintable() or c in "\r\n" else " " for c in header)
     lines = [f"# {line}".rstrip() for line in printable.splitlines()]
     lines += [""] * bool(lines)
     for name, value in data.items():
-        if name in ("providers", "arbitrageurs", "consumers"):
+        if name in ("providers", "arbitrageurs", "consumers", "regimes"):
             for table in value:
                 lines += ["", f"[[{name}]]", *(_assigned(*item) for item in table.items() if item[1] != [])]
         else:

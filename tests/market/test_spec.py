@@ -21,6 +21,7 @@ from eqsolver.market import (
     Policy,
     Population,
     Provider,
+    Regime,
     Target,
     Value,
     read_spec,
@@ -51,7 +52,7 @@ budget = 1
 
 
 def same(one: Market, two: Market) -> None:
-    for field in ("name", "unit", "max_budget", "max_attempts", "problems", "arbitrageurs", "consumers", "names"):
+    for field in ("name", "unit", "max_budget", "max_attempts", "problems", "arbitrageurs", "consumers", "regimes", "names"):
         assert getattr(one, field) == getattr(two, field), field
     np.testing.assert_array_equal(one.weights, two.weights)
     for a, b in zip(one.providers, two.providers, strict=True):
@@ -124,6 +125,9 @@ def specifications(draw: st.DrawFn) -> Market:
         problems=draw(st.just(()) | st.lists(NAMES, unique=True, **columns)),
         arbitrageurs=(Arbitrageur(name="q", access=access, overhead=0.1, policies=policies), Arbitrageur(name="r")),
         consumers=tuple(draw(st.lists(CONSUMERS, max_size=3))),
+        regimes=draw(
+            st.sampled_from([(), (Regime(name="both", arbitrageurs=("q", "r")), Regime(name="none", arbitrageurs=()))])
+        ),
     )
 
 

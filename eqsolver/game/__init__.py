@@ -1,0 +1,19 @@
+"""The pricing game: consumers' demand, regimes of arbitrage, equilibrium prices and their certificates."""
+
+from eqsolver.game._consumers import Crowd, crowd, discretised
+from eqsolver.game._equilibrium import Equilibrium, Strategies, equilibrium
+from eqsolver.game._outcome import Outcome, outcome
+from eqsolver.game._regimes import BUILT_IN, Stage
+
+__all__ = [
+    "BUILT_IN",
+    "Crowd",
+    "Equilibrium",
+    "Outcome",
+    "Stage",
+    "Strategies",
+    "crowd",
+    "discretised",
+    "equilibrium",
+    "outcome",
+]

@@ -1,0 +1,100 @@
+"""An `Equilibrium` as one JSON object and as a table (documented in the README)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eqsolver._base import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eqsolver.game._equilibrium import Equilibrium, Strategies
+
+
+def document(solved: Equilibrium) -> dict[str, Any]:
+    """The keys of `eqsolver equilibrium --json`, in the order in which they are documented."""
+    market = solved.market
+    return {
+        "market": market.name,
+        "unit": market.unit,
+        "players": [market.names[i] for i in solved.players],
+        "marginal_costs": {p.name: p.marginal_cost for p in market.providers},
+        "consumers": [{"kind": type(c).__name__.lower(), **asdict(c)} for c in solved.consumers],
+        "regimes": {name: _strategies(found, market.names) for name, found in solved.regimes.items()},
+        "posted": {name: _strategies(found, market.names) for name, found in solved.posted.items()},
+        "version": solved.version,
+        "options": dict(solved.options),
+    }
+
+
+def _strategies(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
+    account = found.outcome
+
+    def by_provider(values: FloatArray) -> dict[str, float | None]:
+        return {name: _number(v) for name, v in zip(names, values, strict=True)}
+
+    strategies = {}
+    for i, name in enumerate(names):
+        prices, probabilities = found.strategy(i)
+        strategies[name] = {"prices": prices.tolist(), "probabilities": probabilities.tolist()}
+    return {
+        "kind": found.kind,
+        "certified": found.certified,
+        "strategies": strategies,
+        "epsilon": {
+            name: {"absolute": float(found.epsilon[i]), "relative": float(found.relative[i]), "missed": float(found.missed[i])}
+            for i, name in enumerate(names)
+        },
+        "arbitrageur_epsilon": dict(found.arbitrageur_epsilon),
+        "expected_price": by_provider(found.expected_price),
+        "revenue": by_provider(account.revenue[0]),
+        "profit": by_provider(account.profit[0]),
+        "units": by_provider(account.units[0]),
+        "arbitrageur_profit": dict(zip(account.arbitrageurs, map(float, account.arbitrageur_profit[0]), strict=True)),
+        "overhead": float(account.overhead[0]),
+        "consumer_bill": float(account.consumer_bill[0]),
+        "consumer_surplus": float(account.consumer_surplus[0]),
+        "solved_share": _number(account.solved[0] / found.mass),
+        "hhi": _number(account.hhi[0]),
+        "sellers": int(account.sellers[0]),
+        "cross_price": {name: by_provider(found.cross_price[i]) for i, name in enumerate(names)},
+        "policies_added": found.policies,
+        "policies_shortfall": found.shortfall,
+        "rounds": found.rounds,
+        "tick": float(np.expm1(found.step)),
+        "other_expected_prices": [by_provider(prices) for prices in found.others],
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def frame(solved: Equilibrium) -> pd.DataFrame:
+    """One row per regime, at posted and at equilibrium prices."""
+    import pandas as pd
+
+    rows = []
+    for at, group in (("posted", solved.posted), ("equilibrium", solved.regimes)):
+        for name, found in group.items():
+            account = found.outcome
+            row: dict[str, Any] = {"regime": name, "prices": at, "kind": found.kind, "epsilon": float(found.relative.max())}
+            for i, provider in enumerate(solved.market.names):
+                row |= {
+                    f"price {provider}": found.expected_price[i],
+                    f"revenue {provider}": account.revenue[0, i],
+                    f"profit {provider}": account.profit[0, i],
+                }
+            row |= {
+                "arbitrageurs' profit": float(account.arbitrageur_profit.sum()),
+                "consumer surplus": account.consumer_surplus[0],
+                "consumer bill": account.consumer_bill[0],
+                "solved share": account.solved[0] / found.mass,
+                "hhi": account.hhi[0],
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
