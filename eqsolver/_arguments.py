@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from eqsolver._errors import UsageError
+
+if TYPE_CHECKING:
+    from eqsolver.market import Consumers
 
 
 def names(text: str | None, option: str) -> list[str] | None:
@@ -68,6 +72,51 @@ def pairs(text: str | None, option: str) -> list[tuple[str, float]] | None:
             raise UsageError(f"{option} {text!r}: {name!r} is given twice")
         found[name] = number(value, option, text)
     return list(found.items())
+
+
+def consumers(text: str | None, option: str = "--value") -> list[Consumers] | None:
+    """`lognormal:MEDIAN:SIGMA`, `uniform:LO:HI`, `target:u:r`, `value:v`, separated by commas."""
+    if text is None:
+        return None
+    from eqsolver.market import Population, Target, Value
+
+    found: list[Consumers] = []
+    for part in text.split(","):
+        kind, *given = part.strip().split(":")
+        wanted = {"lognormal": 2, "uniform": 2, "target": 2, "value": 1}.get(kind)
+        if wanted is None or len(given) != wanted:
+            raise UsageError(
+                f"{option} {text!r}: {part.strip()!r} is none of "
+                "lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V"
+            )
+        numbers = [number(piece, option, text) for piece in given]
+        match kind:
+            case "target":
+                found.append(Target(level=numbers[0], budget=numbers[1]))
+            case "value":
+                found.append(Value(value=numbers[0]))
+            case _:
+                found.append(Population(distribution=kind, parameters=(numbers[0], numbers[1])))
+    return found
+
+
+def price_bounds(text: str | None) -> tuple[float, float] | None:
+    """`lo:hi`."""
+    if text is None:
+        return None
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise UsageError(f"--price-bounds {text!r}: give lowest:highest multiplier, such as 0.4:5")
+    return number(low, "--price-bounds", text), number(high, "--price-bounds", text)
+
+
+def marginal_costs(text: str | None) -> float | dict[str, float] | None:
+    """One number for everybody, or `name=number,...`."""
+    if text is None:
+        return None
+    if "=" in text:
+        return dict(pairs(text, "--marginal-cost") or [])
+    return number(text, "--marginal-cost", text)
 
 
 def undercut(text: str) -> tuple[float, int]:

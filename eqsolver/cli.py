@@ -2,105 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
-import sys
-from collections.abc import Callable, Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from eqsolver import _arguments as arguments
-
-app = typer.Typer(
-    name="eqsolver",
-    help="Markets of AI-model providers: what performance costs, what an arbitrageur earns, who gains and who loses.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+from eqsolver._cli import (
+    Accounting,
+    Allocation,
+    Json,
+    LogPaths,
+    MarketPaths,
+    MaxAttempts,
+    MaxBudget,
+    Providers,
+    Quiet,
+    Unit,
+    answers,
+    app,
+    check_outputs,
+    console,
+    installed,
+    is_stdout,
+    progress,
+    stop,
+    write,
 )
-
-INTERRUPTED = 130
-
-
-class Accounting(StrEnum):
-    """How money is counted."""
-
-    attempts = "attempts"
-    budget = "budget"
-
-
-class Allocation(StrEnum):
-    """What is allotted."""
-
-    budget = "budget"
-    attempts = "attempts"
-
-
-MarketPaths = Annotated[
-    list[Path], typer.Argument(metavar="MARKET...", help="A TOML specification, attempt logs (JSONL), or a folder of logs.")
-]
-LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt logs (JSONL), or a folder of them.")]
-Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
-MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
-Json = Annotated[Path | None, typer.Option("--json", metavar="PATH|-", help="Write the answer as JSON; - is stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no progress.")]
-Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
-
-
-def _answers(command: Callable[..., None]) -> Callable[..., None]:
-    """End a command as users and shells expect: bad input is one line and 2, an interrupt 130, a closed pipe no fault."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        from eqsolver._errors import EqsolverError, NotCertified
-
-        try:
-            command(*args, **kwargs)
-            sys.stdout.flush()
-        except NotCertified as error:
-            _stop(str(error), 1)
-        except EqsolverError as error:
-            _stop(str(error), 2)
-        except MemoryError:
-            _stop("not enough memory; try fewer --points or a lower --max-budget", 2)
-        except KeyboardInterrupt:
-            _stop("interrupted", INTERRUPTED)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit from None
-
-    return run
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(f"eqsolver: {message}", err=True)
-    raise typer.Exit(code)
-
-
-def _installed() -> str:
-    import importlib.metadata
-
-    return importlib.metadata.version("eqsolver")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"eqsolver {_installed()}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
-) -> None:
-    pass
+from eqsolver._cli_game import equilibrium
 
 
 @app.command()
-@_answers
+@answers
 def solve(
     market: MarketPaths,
     providers: Providers = None,
@@ -117,9 +50,7 @@ def solve(
     ] = Accounting.attempts,
     allocation: Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")] = Allocation.budget,
     max_budget: MaxBudget = None,
-    max_attempts: Annotated[
-        int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")
-    ] = None,
+    max_attempts: MaxAttempts = None,
     prices: Annotated[
         str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")
     ] = None,
@@ -156,9 +87,9 @@ def solve(
         "points": points,
         "tolerance": tolerance,
     }
-    _check_outputs(json, figures)
+    check_outputs(json, figures)
 
-    with _progress(quiet) as say:
+    with progress(quiet) as say:
         from eqsolver.market import load
         from eqsolver.posted import solve as solve_market
 
@@ -168,19 +99,19 @@ def solve(
     from eqsolver import report
 
     if json is not None:
-        _write(json, report.to_json(found))
-    if not quiet and not _is_stdout(json):
-        report.print_solution(found, _console())
+        write(json, report.to_json(found))
+    if not quiet and not is_stdout(json):
+        report.print_solution(found, console())
     if figures is not None:
         for path in report.save_figures(found, figures):
             typer.echo(f"wrote {path}", err=True)
     if asked is not None and found.unreached.size:
         listed = ", ".join(f"{u:g}" for u in found.unreached[:8]) + (", ..." if found.unreached.size > 8 else "")
-        _stop(f"solved, but no policy reaches {listed}; policies reach {found.reach:.6f}", 1)
+        stop(f"solved, but no policy reaches {listed}; policies reach {found.reach:.6f}", 1)
 
 
 @app.command()
-@_answers
+@answers
 def calibrate(
     logs: LogPaths,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="spec.toml", help="The specification to write.")],
@@ -200,7 +131,7 @@ def calibrate(
     from eqsolver.market import load, write_spec
 
     check_writable(output)
-    with _progress(quiet) as say:
+    with progress(quiet) as say:
         say("reading", 0.0)
         only = arguments.names(providers, "--providers")
         market = load(*logs, unit=unit, providers=only)
@@ -212,7 +143,7 @@ def calibrate(
     from eqsolver import report
 
     lines = report.fit_lines(fit, market)
-    made = f"Made by eqsolver {_installed()}: eqsolver calibrate {' '.join(path.name for path in logs)} --classes {classes}"
+    made = f"Made by eqsolver {installed()}: eqsolver calibrate {' '.join(path.name for path in logs)} --classes {classes}"
     options = {"--max-budget": max_budget, "--providers": providers, "--seed": seed or None}
     made += "".join(f" {option} {value}" for option, value in options.items() if value is not None)
     header = ([source] if source else []) + [made, *lines]
@@ -220,11 +151,11 @@ def calibrate(
     if not quiet:
         typer.echo("\n".join([*lines, f"Wrote {output}."]))
     if not fit.met:
-        _stop("calibrated, but short of the goals", 1)
+        stop("calibrated, but short of the goals", 1)
 
 
 @app.command()
-@_answers
+@answers
 def schema() -> None:
     """Print the JSON Schema of a market specification."""
     import json
@@ -234,47 +165,7 @@ def schema() -> None:
     typer.echo(json.dumps(describe(), indent=2))
 
 
-def _is_stdout(path: Path | None) -> bool:
-    return path is not None and str(path) == "-"
-
-
-def _check_outputs(json: Path | None, figures: Path | None) -> None:
-    from eqsolver._files import check_writable
-
-    if json is not None and not _is_stdout(json):
-        check_writable(json)
-    if figures is not None:
-        check_writable(figures, folder=True)
-
-
-def _write(path: Path, text: str) -> None:
-    from eqsolver._files import write_whole
-
-    if _is_stdout(path):
-        typer.echo(text, nl=not text.endswith("\n"))
-    else:
-        write_whole(path, text)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 132, soft_wrap=False)
-
-
-@contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """A progress bar on stderr, on a terminal only; it is gone when the work is done."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
+app.command()(answers(equilibrium))
 
 
 def main() -> None:

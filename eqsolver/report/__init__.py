@@ -10,12 +10,28 @@ from eqsolver.report._words import words
 
 if TYPE_CHECKING:
     from eqsolver.report._calibration import fit_lines
+    from eqsolver.report._equilibrium import print_equilibrium
+    from eqsolver.report._equilibrium_figures import save_equilibrium_figures
     from eqsolver.report._figures import save_figures
     from eqsolver.report._tables import print_solution
 
-__all__ = ["fit_lines", "print_solution", "save_figures", "to_json", "words"]
+__all__ = [
+    "fit_lines",
+    "print_equilibrium",
+    "print_solution",
+    "save_equilibrium_figures",
+    "save_figures",
+    "to_json",
+    "words",
+]
 
-_LATER = {"fit_lines": "_calibration", "print_solution": "_tables", "save_figures": "_figures"}
+_LATER = {
+    "fit_lines": "_calibration",
+    "print_equilibrium": "_equilibrium",
+    "print_solution": "_tables",
+    "save_equilibrium_figures": "_equilibrium_figures",
+    "save_figures": "_figures",
+}
 """What needs rich or matplotlib is imported when it is first asked for."""
 
 

@@ -1,0 +1,141 @@
+"""What every command shares: the application, options, how a command ends, where its answer goes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="eqsolver",
+    help="Markets of AI-model providers: what performance costs, what an arbitrageur earns, who gains and who loses.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+INTERRUPTED = 130
+
+
+class Accounting(StrEnum):
+    """How money is counted."""
+
+    attempts = "attempts"
+    budget = "budget"
+
+
+class Allocation(StrEnum):
+    """What is allotted."""
+
+    budget = "budget"
+    attempts = "attempts"
+
+
+MarketPaths = Annotated[
+    list[Path], typer.Argument(metavar="MARKET...", help="A TOML specification, attempt logs (JSONL), or a folder of logs.")
+]
+LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt logs (JSONL), or a folder of them.")]
+Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
+MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
+MaxAttempts = Annotated[int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="PATH|-", help="Write the answer as JSON; - is stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no progress.")]
+Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
+
+
+def answers(command: Callable[..., None]) -> Callable[..., None]:
+    """End a command as users and shells expect: bad input is one line and 2, an interrupt 130, a closed pipe no fault."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        from eqsolver._errors import EqsolverError, NotCertified
+
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except NotCertified as error:
+            stop(str(error), 1)
+        except EqsolverError as error:
+            stop(str(error), 2)
+        except MemoryError:
+            stop("not enough memory; try fewer --points or a lower --max-budget", 2)
+        except KeyboardInterrupt:
+            stop("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from None
+
+    return run
+
+
+def stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"eqsolver: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def installed() -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version("eqsolver")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eqsolver {installed()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+def is_stdout(path: Path | None) -> bool:
+    return path is not None and str(path) == "-"
+
+
+def check_outputs(json: Path | None, figures: Path | None) -> None:
+    from eqsolver._files import check_writable
+
+    if json is not None and not is_stdout(json):
+        check_writable(json)
+    if figures is not None:
+        check_writable(figures, folder=True)
+
+
+def write(path: Path, text: str) -> None:
+    from eqsolver._files import write_whole
+
+    if is_stdout(path):
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        write_whole(path, text)
+
+
+def console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 132, soft_wrap=False)
+
+
+@contextlib.contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on stderr, on a terminal only; it is gone when the work is done."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda what, share: bar.update(task, description=what, completed=share)

@@ -1,0 +1,109 @@
+"""The commands of the price game."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eqsolver import _arguments as arguments
+from eqsolver._base import UsageError
+from eqsolver._cli import (
+    Accounting,
+    Allocation,
+    Json,
+    MarketPaths,
+    MaxAttempts,
+    MaxBudget,
+    Providers,
+    Quiet,
+    Unit,
+    check_outputs,
+    console,
+    is_stdout,
+    progress,
+    stop,
+    write,
+)
+
+Regimes = Annotated[
+    str, typer.Option(metavar="a,b", help="Of direct, matching, monopoly, competitive, and those of the market file.")
+]
+Strategic = Annotated[str | None, typer.Option(metavar="a,b", help="Who chooses prices; others keep theirs. [default: all]")]
+MarginalCost = Annotated[
+    str | None, typer.Option(metavar="0.4|a=0.4,...", help="Instead of the market's, as a share of list price.")
+]
+ValueOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND:...,...",
+        help="Consumers instead of the market's: lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V.",
+    ),
+]
+Bounds = Annotated[str | None, typer.Option(metavar="lo:hi", help="Lowest and highest multiplier of list price.")]
+
+
+def equilibrium(
+    market: MarketPaths,
+    regimes: Regimes = "direct,matching,monopoly,competitive",
+    strategic: Strategic = None,
+    marginal_cost: MarginalCost = None,
+    value: ValueOption = None,
+    price_bounds: Bounds = None,
+    tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
+    tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
+    max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
+    providers: Providers = None,
+    accounting: Accounting = Accounting.attempts,
+    allocation: Allocation = Allocation.budget,
+    max_budget: MaxBudget = None,
+    max_attempts: MaxAttempts = None,
+    points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
+    unit: Unit = None,
+    json: Json = None,
+    figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Equilibrium prices when providers answer the arbitrageurs, each with its certificate (1 if one is not reached)."""
+    options: dict[str, Any] = {
+        "regimes": arguments.names(regimes, "--regimes"),
+        "strategic": arguments.names(strategic, "--strategic"),
+        "consumers": arguments.consumers(value),
+        "marginal_costs": arguments.marginal_costs(marginal_cost),
+        "price_bounds": arguments.price_bounds(price_bounds),
+        "tick": tick,
+        "tolerance": tolerance,
+        "max_rounds": max_rounds,
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "points": points,
+    }
+    check_outputs(json, figures)
+    with progress(quiet) as say:
+        from eqsolver.game import equilibrium as solve_game
+        from eqsolver.market import load
+
+        say("reading", 0.0)
+        loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
+        if not loaded.consumers and value is None:
+            raise UsageError(
+                f"market {loaded.name!r} says nothing of its consumers, and logs cannot: "
+                "what is a verified solution worth to them? Give --value, such as lognormal:0.4:1"
+            )
+        found = solve_game(loaded, **options, progress=say)
+
+    from eqsolver import report
+
+    if json is not None:
+        write(json, report.to_json(found))
+    if not quiet and not is_stdout(json):
+        report.print_equilibrium(found, console())
+    if figures is not None:
+        for path in report.save_equilibrium_figures(found, figures):
+            typer.echo(f"wrote {path}", err=True)
+    if found.uncertified:
+        worst = ", ".join(f"{name} ({found.regimes[name].relative.max():.2g})" for name in found.uncertified)
+        stop(f"solved, but the best certificate found is not within the tolerance in {worst}", 1)

@@ -1,0 +1,128 @@
+"""An equilibrium as tables for a terminal, or as plain text when piped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+
+from eqsolver._base import FloatArray
+from eqsolver.market import Population, Target, Value
+from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._words import DASH, amount, counted, digits, percent
+
+if TYPE_CHECKING:
+    from eqsolver.game import Equilibrium, Strategies
+
+KINDS = {
+    "pure": "one price each",
+    "mixed": "mixed: prices are drawn",
+    "cce": "coarse correlated: prices are drawn together",
+    "posted": "posted",
+}
+
+
+def print_equilibrium(solved: Equilibrium, console: Console) -> None:
+    """Print prices, certificates and accounts of every regime, at posted and at equilibrium prices."""
+    with wide(console):
+        market, names = solved.market, solved.market.names
+        say(console, f"{market.name}: the price game of {counted(len(solved.players), 'provider')}", "bold")
+        costs = ", ".join(f"{p.name} {digits(p.marginal_cost)}" for p in market.providers)
+        say(console, f"Assumed: marginal costs, as shares of list price: {costs}; consumers: {consumers(solved)}.")
+        say(console, f"Money in {market.unit}, expected, over all consumers. Prices are multiples of list price.")
+        still = [name for i, name in enumerate(names) if i not in solved.players]
+        if still:
+            say(console, f"Prices kept as posted: {', '.join(still)}.")
+        _strategies(solved, console)
+        _accounts(solved, console)
+        _effects(solved, console)
+        for name, found in solved.regimes.items():
+            for other in found.others:
+                listed = ", ".join(f"{provider} {digits(float(p))}" for provider, p in zip(names, other, strict=True))
+                say(console, f"{name}: another start led to other expected prices: {listed}.", "yellow")
+        for name in solved.uncertified:
+            say(console, f"{name}: the certificate is not within the tolerance of {solved.tolerance:g}.", "yellow")
+
+
+def consumers(solved: Equilibrium) -> str:
+    """Who buys, in words."""
+    unit, told = solved.market.unit, []
+    for c in solved.consumers:
+        mass = "" if c.mass == 1 else f" (mass {digits(c.mass)})"
+        match c:
+            case Population(distribution="lognormal"):
+                told.append(f"values lognormal, median {digits(c.parameters[0])} {unit}, sigma {digits(c.parameters[1])}{mass}")
+            case Population():
+                told.append(f"values uniform, {digits(c.parameters[0])} to {digits(c.parameters[1])} {unit}{mass}")
+            case Value():
+                told.append(f"value {amount(c.value, unit)}{mass}")
+            case Target():
+                told.append(f"level {percent(c.level)} % for at most {amount(c.budget, unit)}{mass}")
+    return "; ".join(told) if len(told) <= 4 else "; ".join([*told[:3], f"and {len(told) - 3} more types"])
+
+
+def _strategies(solved: Equilibrium, console: Console) -> None:
+    names, regimes = solved.market.names, list(solved.regimes.items())
+    groups = []
+    for i, name in enumerate(names):
+        columns = {
+            "mean price": tuple(digits(float(found.expected_price[i])) for _, found in regimes),
+            "range": tuple(_range(found, i) for _, found in regimes),
+            "ε": tuple(f"{found.epsilon[i]:.1e}" if i in solved.players else DASH for _, found in regimes),
+            "ε/profit": tuple(f"{found.relative[i]:.1e}" if i in solved.players else DASH for _, found in regimes),
+        }
+        groups.append(Group(name, tuple(columns), tuple(columns.values())))
+    kinds = tuple(KINDS[found.kind] + ("" if found.certified else ", NOT CERTIFIED") for _, found in regimes)
+    groups.append(Group("", ("kind",), (kinds,), text=True))
+    show(console, "Equilibrium prices; nobody gains more than ε by any other price", _key(solved), groups)
+
+
+def _range(found: Strategies, provider: int) -> str:
+    prices, probabilities = found.strategy(provider)
+    kept = prices[probabilities > 1e-6]
+    if kept.size == 1:
+        return DASH
+    return f"{digits(float(kept.min()))} to {digits(float(kept.max()))}"
+
+
+def _accounts(solved: Equilibrium, console: Console) -> None:
+    market, unit = solved.market, solved.market.unit
+    for title, group in (("At posted prices", solved.posted), ("At equilibrium prices", solved.regimes)):
+        accounts = [found.outcome for found in group.values()]
+
+        def money(values: FloatArray | list[float]) -> tuple[str, ...]:
+            return tuple(amount(float(v), unit) for v in values)
+
+        solved_share = tuple(percent(a.solved[0] / found.mass) for a, found in zip(accounts, group.values(), strict=True))
+        groups = [
+            Group("revenue", market.names, tuple(money([a.revenue[0, i] for a in accounts]) for i in range(len(market.names)))),
+            Group("profit", market.names, tuple(money([a.profit[0, i] for a in accounts]) for i in range(len(market.names)))),
+            Group("arbitrageurs'", ("profit",), (money([float(a.arbitrageur_profit.sum()) for a in accounts]),)),
+            Group("consumers'", ("bill", "surplus"), (
+                money([a.consumer_bill[0] for a in accounts]), money([a.consumer_surplus[0] for a in accounts])
+            )),
+            Group("solved", ("%",), (solved_share,)),
+            Group("providers'", ("HHI",), (tuple(f"{a.hhi[0]:.3f}" if np.isfinite(a.hhi[0]) else DASH for a in accounts),)),
+        ]  # fmt: skip
+        show(console, f"{title}, {unit}", _key(solved), groups)
+
+
+def _effects(solved: Equilibrium, console: Console) -> None:
+    names = solved.market.names
+    pairs = [(i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
+    if not pairs:
+        return
+    groups = []
+    for title, group in (("posted prices", solved.posted), ("equilibrium", solved.regimes)):
+        cells = tuple(tuple(_effect(float(found.cross_price[i, j])) for found in group.values()) for i, j in pairs)
+        groups.append(Group(title, tuple(f"{names[i]} / {names[j]}" for i, j in pairs), cells))
+    show(console, "Units of the first per price of the second: + substitutes, - complements", _key(solved), groups)
+
+
+def _effect(value: float) -> str:
+    return f"{value:+.3g}"
+
+
+def _key(solved: Equilibrium) -> Group:
+    return Group("", ("regime",), (tuple(solved.regimes),), text=True)
