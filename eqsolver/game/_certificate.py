@@ -9,7 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 
-FINER = 8
+FINER = 4
 """Into how many cells one that may hold a better price is cut."""
 
 Sales = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]

@@ -66,8 +66,7 @@ class Table:
         i = self.players[player]
         sales = Against(conduct=self.conduct, crowd=self.crowd, player=i, others=self.prices(profiles), shares=shares)
         low, high = self.bounds[i]
-        inner = np.exp(self.step * self.ticks[player])
-        cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
+        cells = np.geomspace(low, high, int(np.ceil(np.log(high / low) / STEPS[0])) + 1)
         limit = max(CELLS * 8 // shares.size, 4 * cells.size)
         return best_deviation(sales, float(self.costs[i]), cells, profit, tolerance / 4, limit)
 

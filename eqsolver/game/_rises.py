@@ -16,6 +16,9 @@ EXACT = 1e-10
 """Ratios of prices are told apart by this share of themselves, and rounded outwards of every cell."""
 
 
+_JITTER = 1e-3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Against:
     """Sales of one player against others that draw price vectors; callable as `Sales`.
@@ -57,7 +60,8 @@ class Against:
 
     def _vectors(self, own: FloatArray, rival: IntArray, outwards: np.ufunc) -> FloatArray:
         prices = self.others[rival] / self._scale[rival, None]
-        prices[:, self.player] = np.exp(outwards(np.log(own / self._scale[rival]) / EXACT) * EXACT)
+        towards = _JITTER if outwards is np.floor else -_JITTER  # equal ratios stay equal whatever the rounding of their logs
+        prices[:, self.player] = np.exp(outwards(np.log(own / self._scale[rival]) / EXACT + towards) * EXACT)
         return prices
 
     def _distinct(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:

@@ -20,9 +20,11 @@ FIRST_STEP = 0.04
 HALVINGS = 7
 ON_TICKS = 1e-10
 """Gain, as a share of profit, at which the game on ticks counts as solved."""
-PART = 0.3
-"""Share of the tolerated ε that a certificate may leave to its bound."""
-CELLS = 200_000
+PART, PART_OF_LIST = 0.3, 0.6
+"""Share of the tolerated ε that a certificate may leave to its bound; more where customers follow the list and it is dear."""
+CELL = 0.01
+"""Log width of the first cells of a certificate."""
+CELLS = 400_000
 """Cells of prices tried for one certificate, at most, divided by the number of the rival's prices."""
 
 
@@ -163,7 +165,8 @@ def _anywhere(
     others = np.repeat(rival[:, None], 2, axis=1)
     sales = Against(conduct=conduct, crowd=crowd, player=player, others=others, shares=mixed.probabilities[1 - player])
     low, high = bounds[player]
-    inner = game.prices(player)
+    inner = np.exp(game.step * game.ticks[player][game.ticks[player] % max(1, round(CELL / game.step)) == 0])  # ratios recur
     cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
-    limit = max(CELLS // rival.size, 4 * cells.size)
-    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance * PART, limit)
+    part = PART_OF_LIST if conduct.follows_list else PART
+    limit = max(CELLS // rival.size, 8 * cells.size)
+    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance * part, limit)
