@@ -2,6 +2,7 @@
 
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import Resale, resale
+from eqsolver.posted._segments import Segmentation, segmentation
 from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
 from eqsolver.posted._solve import solve
 from eqsolver.posted._undercutting import Undercutting, undercut
@@ -12,10 +13,12 @@ __all__ = [
     "PolicyOutcome",
     "Resale",
     "ScheduleOutcome",
+    "Segmentation",
     "Solution",
     "Undercutting",
     "offers",
     "resale",
+    "segmentation",
     "solve",
     "undercut",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from eqsolver.report._columns import Group, say, show, wide
 from eqsolver.report._words import DASH, amount, caps, counted, digits, evenly, level_places, percent, words
 
 if TYPE_CHECKING:
-    from eqsolver.posted import Solution
+    from eqsolver.posted import Segmentation, Solution
     from eqsolver.technology import Block
 
 LEVELS_SHOWN = 11
@@ -53,6 +53,7 @@ def print_solution(solution: Solution, console: Console) -> None:
         page.margins()
         page.in_words()
         page.shares()
+        page.segments()
         page.spending()
         page.undercutting()
         page.arbitrageurs()
@@ -181,6 +182,11 @@ class _Page:
         if idle:
             self.line(f"No revenue at any level, without or with: {_and(idle)}.", "dim")
 
+    def segments(self) -> None:
+        solution = self.solution
+        if np.isfinite(solution.offers.market_price).sum() > 1:
+            print_segments(solution.market.names, solution.segmentation, self.console)
+
     def spending(self) -> None:
         solution, sold = self.solution, self.solution.cascade.resale
         names, prices = solution.market.names, solution.market.prices
@@ -291,6 +297,21 @@ class _Page:
     @property
     def unit(self) -> str:
         return f"{self.solution.market.unit} per problem"
+
+
+def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], console: Console) -> None:
+    """How widely each provider sells, and how concentrated revenue is, side by side: one column per situation."""
+    cases = list(found.values())
+    key = Group("", ("provider",), (tuple(names),), text=True)
+    widths = tuple(tuple(f"{width:.2f}" for width in one.widths) for one in cases)
+    show(console, "Segments: points of performance at which each provider has revenue", key, [Group("", tuple(found), widths)])
+    for title, values in (
+        ("providers with revenue at a level, on average", [_mean(one.sellers) for one in cases]),
+        ("HHI of their revenue at a level, on average", [_mean(one.hhi) for one in cases]),
+        ("HHI of their revenue added up over all levels", [one.overall_hhi for one in cases]),
+    ):
+        listed = ", ".join(f"{value:.2f} {situation}" for situation, value in zip(found, values, strict=True))
+        say(console, f"  {title:<46} {listed}")
 
 
 def _bound(share: float) -> str:
