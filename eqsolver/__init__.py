@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from eqsolver._base import EqsolverError, MarketError, NotCertified, UsageError
     from eqsolver.estimate import Calibration, calibrate
     from eqsolver.market import Arbitrageur, Consumers, Geometric, Market, Policy, Provider, Sampled, load, write_spec
-    from eqsolver.posted import Solution, solve
+    from eqsolver.posted import Distillation, Solution, distill, solve
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
     "_base": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
     "estimate": ("Calibration", "calibrate"),
     "market": ("Arbitrageur", "Consumers", "Geometric", "Market", "Policy", "Provider", "Sampled", "load", "write_spec"),
-    "posted": ("Solution", "solve"),
+    "posted": ("Distillation", "Solution", "distill", "solve"),
     "technology": ("Technology", "technology"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -35,6 +35,7 @@ __all__ = [
     "Arbitrageur",
     "Calibration",
     "Consumers",
+    "Distillation",
     "EqsolverError",
     "Geometric",
     "Market",
@@ -47,6 +48,7 @@ __all__ = [
     "Technology",
     "UsageError",
     "calibrate",
+    "distill",
     "load",
     "solve",
     "technology",

@@ -1,5 +1,7 @@
 """Everything at given prices: offers, market price, policies sold at it, undercutting, revenue shifts."""
 
+from eqsolver.posted._distill import distill
+from eqsolver.posted._distillation import Distillation, LogLinear, Student
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import Resale, resale
 from eqsolver.posted._segments import Segmentation, segmentation
@@ -9,13 +11,17 @@ from eqsolver.posted._undercutting import Undercutting, undercut
 
 __all__ = [
     "ArbitrageurOutcome",
+    "Distillation",
+    "LogLinear",
     "Offers",
     "PolicyOutcome",
     "Resale",
     "ScheduleOutcome",
     "Segmentation",
     "Solution",
+    "Student",
     "Undercutting",
+    "distill",
     "offers",
     "resale",
     "segmentation",
