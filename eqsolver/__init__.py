@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from eqsolver._base import EqsolverError, MarketError, NotCertified, UsageError
     from eqsolver.estimate import Calibration, calibrate
     from eqsolver.market import Arbitrageur, Consumers, Geometric, Market, Policy, Provider, Sampled, load, write_spec
-    from eqsolver.posted import Distillation, Solution, distill, solve
+    from eqsolver.posted import Distillation, Entry, Solution, distill, enter, solve
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
     "_base": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
     "estimate": ("Calibration", "calibrate"),
     "market": ("Arbitrageur", "Consumers", "Geometric", "Market", "Policy", "Provider", "Sampled", "load", "write_spec"),
-    "posted": ("Distillation", "Solution", "distill", "solve"),
+    "posted": ("Distillation", "Entry", "Solution", "distill", "enter", "solve"),
     "technology": ("Technology", "technology"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -36,6 +36,7 @@ __all__ = [
     "Calibration",
     "Consumers",
     "Distillation",
+    "Entry",
     "EqsolverError",
     "Geometric",
     "Market",
@@ -49,6 +50,7 @@ __all__ = [
     "UsageError",
     "calibrate",
     "distill",
+    "enter",
     "load",
     "solve",
     "technology",

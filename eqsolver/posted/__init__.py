@@ -2,6 +2,8 @@
 
 from eqsolver.posted._distill import distill
 from eqsolver.posted._distillation import Distillation, LogLinear, Student
+from eqsolver.posted._enter import enter
+from eqsolver.posted._entry import Earliest, Entry
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import Resale, resale
 from eqsolver.posted._segments import Segmentation, segmentation
@@ -12,6 +14,8 @@ from eqsolver.posted._undercutting import Undercutting, undercut
 __all__ = [
     "ArbitrageurOutcome",
     "Distillation",
+    "Earliest",
+    "Entry",
     "LogLinear",
     "Offers",
     "PolicyOutcome",
@@ -22,6 +26,7 @@ __all__ = [
     "Student",
     "Undercutting",
     "distill",
+    "enter",
     "offers",
     "resale",
     "segmentation",
