@@ -10,12 +10,32 @@ from eqsolver.report._words import words
 
 if TYPE_CHECKING:
     from eqsolver.report._calibration import fit_lines
+    from eqsolver.report._distillation import print_distillation, save_distillation_figures
+    from eqsolver.report._entry import print_entry, save_entry_figures
     from eqsolver.report._figures import save_figures
     from eqsolver.report._tables import print_solution
 
-__all__ = ["fit_lines", "print_solution", "save_figures", "to_json", "words"]
+__all__ = [
+    "fit_lines",
+    "print_distillation",
+    "print_entry",
+    "print_solution",
+    "save_distillation_figures",
+    "save_entry_figures",
+    "save_figures",
+    "to_json",
+    "words",
+]
 
-_LATER = {"fit_lines": "_calibration", "print_solution": "_tables", "save_figures": "_figures"}
+_LATER = {
+    "fit_lines": "_calibration",
+    "print_distillation": "_distillation",
+    "print_entry": "_entry",
+    "print_solution": "_tables",
+    "save_distillation_figures": "_distillation",
+    "save_entry_figures": "_entry",
+    "save_figures": "_figures",
+}
 """What needs rich or matplotlib is imported when it is first asked for."""
 
 

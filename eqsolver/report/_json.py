@@ -1,14 +1,19 @@
-"""A solution as a JSON document."""
+"""An answer as a JSON document."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from eqsolver.posted import Solution
+from typing import Any, Protocol
 
 
-def to_json(solution: Solution) -> str:
-    """The solution as strict JSON (no NaN, no Infinity: what is undefined is null), ending in a newline."""
-    return json.dumps(solution.to_dict(), indent=2, allow_nan=False) + "\n"
+class Answer(Protocol):
+    """What `solve`, `distill` and `enter` return."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The documented JSON object."""
+        ...
+
+
+def to_json(answer: Answer) -> str:
+    """The answer as strict JSON (no NaN, no Infinity: what is undefined is null), ending in a newline."""
+    return json.dumps(answer.to_dict(), indent=2, allow_nan=False) + "\n"

@@ -15,8 +15,9 @@ from eqsolver.report._columns import Group, say, show, wide
 from eqsolver.report._words import DASH, amount, caps, counted, digits, evenly, level_places, percent, words
 
 if TYPE_CHECKING:
+    from eqsolver.market import Market
     from eqsolver.posted import Segmentation, Solution
-    from eqsolver.technology import Block
+    from eqsolver.technology import Block, Rules
 
 LEVELS_SHOWN = 11
 BLOCKS_SHOWN = 4
@@ -78,16 +79,8 @@ class _Page:
         return found[evenly(found.size, 3)] if found.size else found
 
     def head(self) -> None:
-        solution, market, rules = self.solution, self.solution.market, self.solution.rules
-        reasons = [reason if len(market.dropped) == 1 else f"{number:,} {reason}" for reason, number in market.dropped.items()]
-        lost = f" ({market.dropped_problems:,} dropped: {'; '.join(reasons)})" if market.dropped_problems else ""
-        sellers = counted(len(market.names), "provider")
-        self.line(f"{market.name}: {sellers}, {counted(market.weights.size, 'problem')}{lost}", "bold")
-        self.line(f"Money in {market.unit} per problem; {caps(rules, market.unit)}; {ACCOUNTING[rules.accounting]}.")
-        listed = zip(market.names, market.prices, strict=True)
-        changed = [f"{name} at {digits(float(m))} x list price" for name, m in listed if m != 1]
-        if changed:
-            self.line(f"Prices: {', '.join(changed)}.")
+        solution, market = self.solution, self.solution.market
+        print_head(market, solution.rules, counted(len(market.names), "provider"), self.console)
         access = solution.options.get("access")
         if access is not None and set(access) != set(market.names):
             self.line(f"The arbitrageur buys from {_and(access)} only; offers come from every provider.")
@@ -297,6 +290,18 @@ class _Page:
     @property
     def unit(self) -> str:
         return f"{self.solution.market.unit} per problem"
+
+
+def print_head(market: Market, rules: Rules, who: str, console: Console) -> None:
+    """What was solved: the market, `who` is in it, money, caps, accounting and prices off list."""
+    reasons = [reason if len(market.dropped) == 1 else f"{number:,} {reason}" for reason, number in market.dropped.items()]
+    lost = f" ({market.dropped_problems:,} dropped: {'; '.join(reasons)})" if market.dropped_problems else ""
+    say(console, f"{market.name}: {who}, {counted(market.weights.size, 'problem')}{lost}", "bold")
+    say(console, f"Money in {market.unit} per problem; {caps(rules, market.unit)}; {ACCOUNTING[rules.accounting]}.")
+    listed = zip(market.names, market.prices, strict=True)
+    changed = [f"{name} at {digits(float(m))} x list price" for name, m in listed if m != 1]
+    if changed:
+        say(console, f"Prices: {', '.join(changed)}.")
 
 
 def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], console: Console) -> None:
