@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from eqsolver._errors import EqsolverError, MarketError, NotCertified, UsageError
     from eqsolver.estimate import Calibration, calibrate
     from eqsolver.market import Arbitrageur, Consumers, Geometric, Market, Policy, Provider, Sampled, load, write_spec
-    from eqsolver.posted import Solution, solve
+    from eqsolver.posted import Distillation, Entry, Solution, distill, enter, solve
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
     "_errors": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
     "estimate": ("Calibration", "calibrate"),
     "market": ("Arbitrageur", "Consumers", "Geometric", "Market", "Policy", "Provider", "Sampled", "load", "write_spec"),
-    "posted": ("Solution", "solve"),
+    "posted": ("Distillation", "Entry", "Solution", "distill", "enter", "solve"),
     "technology": ("Technology", "technology"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -37,6 +37,8 @@ __all__ = [
     "Arbitrageur",
     "Calibration",
     "Consumers",
+    "Distillation",
+    "Entry",
     "EqsolverError",
     "Geometric",
     "Market",
@@ -49,6 +51,8 @@ __all__ = [
     "Technology",
     "UsageError",
     "calibrate",
+    "distill",
+    "enter",
     "load",
     "solve",
     "technology",

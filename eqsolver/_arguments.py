@@ -48,15 +48,21 @@ def levels(text: str | None) -> list[float] | None:
         return None
     if ":" not in text:
         return [number(part, "--levels", text) for part in text.split(",")]
+    low, high, n = span(text, "--levels", "0.7:0.75:11, or levels separated by commas")
+    return [low] if n == 1 else [low + (high - low) * step / (n - 1) for step in range(n - 1)] + [high]
+
+
+def span(text: str, option: str, example: str) -> tuple[float, float, int]:
+    """`lo:hi:n`."""
     parts = text.split(":")
     if len(parts) != 3:
-        raise UsageError(f"--levels {text!r}: give lo:hi:n, such as 0.7:0.75:11, or levels separated by commas")
-    low, high, n = number(parts[0], "--levels", text), number(parts[1], "--levels", text), count(parts[2], "--levels", text)
+        raise UsageError(f"{option} {text!r}: give lo:hi:n, such as {example}")
+    low, high, n = number(parts[0], option, text), number(parts[1], option, text), count(parts[2], option, text)
     if low > high:
-        raise UsageError(f"--levels {text!r}: {low:g} is above {high:g}")
+        raise UsageError(f"{option} {text!r}: {low:g} is above {high:g}")
     if not 1 <= n <= 100_000:
-        raise UsageError(f"--levels {text!r}: n must lie between 1 and 100000")
-    return [low] if n == 1 else [low + (high - low) * step / (n - 1) for step in range(n - 1)] + [high]
+        raise UsageError(f"{option} {text!r}: n must lie between 1 and 100000")
+    return low, high, n
 
 
 def pairs(text: str | None, option: str) -> list[tuple[str, float]] | None:

@@ -43,7 +43,15 @@ MarketPaths = Annotated[
 LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt logs (JSONL), or a folder of them.")]
 Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
 MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
+Access = Annotated[str | None, typer.Option(metavar="a,b", help="What the arbitrageur may buy from. [default: all]")]
+Accountings = Annotated[Accounting, typer.Option(help="Count only attempts made as spent, or leftover budget too.")]
+Allocations = Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")]
 MaxAttempts = Annotated[int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")]
+Prices = Annotated[str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")]
+Seed = Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")]
+Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
+Tolerance = Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")]
+Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="PATH|-", help="Write the answer as JSON; - is stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no progress.")]
 Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
@@ -54,7 +62,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        from eqsolver._errors import EqsolverError, NotCertified
+        from eqsolver._base import EqsolverError, NotCertified
 
         try:
             command(*args, **kwargs)
@@ -96,6 +104,26 @@ def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     pass
+
+
+def hand_over(
+    found: Any,
+    show: Callable[[Any, Any], None],
+    draw: Callable[[Any, Path], list[Path]],
+    json: Path | None,
+    figures: Path | None,
+    quiet: bool,
+) -> None:
+    """An answer to where it was asked for: a JSON file or stdout, tables, figures."""
+    from eqsolver.report import to_json
+
+    if json is not None:
+        write(json, to_json(found))
+    if not quiet and not is_stdout(json):
+        show(found, console())
+    if figures is not None:
+        for path in draw(found, figures):
+            typer.echo(f"wrote {path}", err=True)
 
 
 def is_stdout(path: Path | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,10 @@ from eqsolver import _arguments as arguments
 from eqsolver._base import UsageError
 from eqsolver._cli import (
     Accounting,
+    Accountings,
     Allocation,
+    Allocations,
+    Figures,
     Json,
     MarketPaths,
     MaxAttempts,
@@ -20,11 +22,9 @@ from eqsolver._cli import (
     Quiet,
     Unit,
     check_outputs,
-    console,
-    is_stdout,
+    hand_over,
     progress,
     stop,
-    write,
 )
 
 Regimes = Annotated[
@@ -55,14 +55,14 @@ def equilibrium(
     tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
     max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
     providers: Providers = None,
-    accounting: Accounting = Accounting.attempts,
-    allocation: Allocation = Allocation.budget,
+    accounting: Accountings = Accounting.attempts,
+    allocation: Allocations = Allocation.budget,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
     unit: Unit = None,
     json: Json = None,
-    figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")] = None,
+    figures: Figures = None,
     quiet: Quiet = False,
 ) -> None:
     """Equilibrium prices when providers answer the arbitrageurs, each with its certificate (1 if one is not reached)."""
@@ -97,13 +97,7 @@ def equilibrium(
 
     from eqsolver import report
 
-    if json is not None:
-        write(json, report.to_json(found))
-    if not quiet and not is_stdout(json):
-        report.print_equilibrium(found, console())
-    if figures is not None:
-        for path in report.save_equilibrium_figures(found, figures):
-            typer.echo(f"wrote {path}", err=True)
+    hand_over(found, report.print_equilibrium, report.save_equilibrium_figures, json, figures, quiet)
     if found.uncertified:
         worst = ", ".join(f"{name} ({found.regimes[name].relative.max():.2g})" for name in found.uncertified)
         stop(f"solved, but the best certificate found is not within the tolerance in {worst}", 1)

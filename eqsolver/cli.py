@@ -9,25 +9,31 @@ import typer
 
 from eqsolver import _arguments as arguments
 from eqsolver._cli import (
+    Access,
     Accounting,
+    Accountings,
     Allocation,
+    Allocations,
+    Figures,
     Json,
     LogPaths,
     MarketPaths,
     MaxAttempts,
     MaxBudget,
+    Points,
+    Prices,
     Providers,
     Quiet,
+    Seed,
+    Tolerance,
     Unit,
     answers,
     app,
     check_outputs,
-    console,
+    hand_over,
     installed,
-    is_stdout,
     progress,
     stop,
-    write,
 )
 from eqsolver._cli_game import equilibrium
 
@@ -37,7 +43,7 @@ from eqsolver._cli_game import equilibrium
 def solve(
     market: MarketPaths,
     providers: Providers = None,
-    access: Annotated[str | None, typer.Option(metavar="a,b", help="What the arbitrageur may buy from. [default: all]")] = None,
+    access: Access = None,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -45,15 +51,11 @@ def solve(
             help="Performance levels. [default: 100, from 5 points below the best provider's reach to the best policy's]",
         ),
     ] = None,
-    accounting: Annotated[
-        Accounting, typer.Option(help="Count only attempts made as spent, or leftover budget too.")
-    ] = Accounting.attempts,
-    allocation: Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")] = Allocation.budget,
+    accounting: Accountings = Accounting.attempts,
+    allocation: Allocations = Allocation.budget,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
-    prices: Annotated[
-        str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")
-    ] = None,
+    prices: Prices = None,
     evaluate: Annotated[
         str | None, typer.Option(metavar="name=budget,...", help="Also evaluate this cascade, first bought from first.")
     ] = None,
@@ -61,12 +63,12 @@ def solve(
         str, typer.Option(metavar="f:rounds", help="How two alike arbitrageurs undercut each other.")
     ] = "0.93:7",
     bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 0,
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")] = 0,
-    points: Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")] = None,
-    tolerance: Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")] = 1e-3,
+    seed: Seed = 0,
+    points: Points = None,
+    tolerance: Tolerance = 1e-3,
     unit: Unit = None,
     json: Json = None,
-    figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")] = None,
+    figures: Figures = None,
     quiet: Quiet = False,
 ) -> None:
     """Solve a market at posted prices: offers, margins of cascades and schedules, who earns what."""
@@ -98,16 +100,135 @@ def solve(
 
     from eqsolver import report
 
-    if json is not None:
-        write(json, report.to_json(found))
-    if not quiet and not is_stdout(json):
-        report.print_solution(found, console())
-    if figures is not None:
-        for path in report.save_figures(found, figures):
-            typer.echo(f"wrote {path}", err=True)
+    hand_over(found, report.print_solution, report.save_figures, json, figures, quiet)
     if asked is not None and found.unreached.size:
         listed = ", ".join(f"{u:g}" for u in found.unreached[:8]) + (", ..." if found.unreached.size > 8 else "")
         stop(f"solved, but no policy reaches {listed}; policies reach {found.reach:.6f}", 1)
+
+
+@app.command()
+@answers
+def distill(
+    family: Annotated[
+        list[Path], typer.Argument(metavar="FAMILY...", help="Teacher and students: a TOML specification, or a folder of logs.")
+    ],
+    teacher: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose list price is the market. [default: the one without tokens]")
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option(metavar="name=n,...", help="Distillation tokens, beside those of the market file.")
+    ] = None,
+    token_price: Annotated[
+        float | None, typer.Option(metavar="p", help="Of a million distillation tokens: when is the training paid back?")
+    ] = None,
+    on_sale: Annotated[
+        bool, typer.Option("--on-sale", help="Students sell to everybody, not to the arbitrageur only.")
+    ] = False,
+    providers: Providers = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lo:hi:n|u,u,...", help="Performance levels. [default: 100, the 10 points below the teacher's reach]"
+        ),
+    ] = None,
+    accounting: Accountings = Accounting.attempts,
+    allocation: Allocations = Allocation.budget,
+    max_budget: MaxBudget = None,
+    max_attempts: MaxAttempts = None,
+    prices: Prices = None,
+    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 200,
+    seed: Seed = 0,
+    points: Points = None,
+    tolerance: Tolerance = 1e-3,
+    unit: Unit = None,
+    json: Json = None,
+    figures: Figures = None,
+    quiet: Quiet = False,
+) -> None:
+    """Pair each student with its teacher: margins against distillation tokens, and the teacher's revenue."""
+    options: dict[str, Any] = {
+        "teacher": teacher,
+        "tokens": dict(arguments.pairs(tokens, "--tokens") or []),
+        "token_price": token_price,
+        "on_sale": on_sale,
+        "providers": arguments.names(providers, "--providers"),
+        "levels": arguments.levels(levels),
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "prices": dict(arguments.pairs(prices, "--prices") or []),
+        "bootstrap": bootstrap,
+        "seed": seed,
+        "points": points,
+        "tolerance": tolerance,
+    }
+    check_outputs(json, figures)
+    with progress(quiet) as say:
+        from eqsolver.market import load
+        from eqsolver.posted import distill as pair_up
+
+        say("reading", 0.0)
+        found = pair_up(load(*family, unit=unit, providers=options["providers"]), **options, progress=say)
+
+    from eqsolver import report
+
+    hand_over(found, report.print_distillation, report.save_distillation_figures, json, figures, quiet)
+
+
+@app.command()
+@answers
+def enter(
+    market: MarketPaths,
+    entrant: Annotated[str, typer.Option(metavar="NAME", help="The provider that enters.")],
+    capability: Annotated[
+        str,
+        typer.Option(
+            metavar="lo:hi:n", help="Capabilities searched, evenly in their logarithm; s divides the entrant's cost by s."
+        ),
+    ] = "0.01:10:7",
+    providers: Providers = None,
+    access: Access = None,
+    levels: Annotated[
+        str | None, typer.Option(metavar="lo:hi:n|u,u,...", help="Performance levels. [default: those of `solve`]")
+    ] = None,
+    accounting: Accountings = Accounting.attempts,
+    allocation: Allocations = Allocation.budget,
+    max_budget: MaxBudget = None,
+    max_attempts: MaxAttempts = None,
+    prices: Prices = None,
+    points: Points = None,
+    tolerance: Tolerance = 1e-3,
+    unit: Unit = None,
+    json: Json = None,
+    figures: Figures = None,
+    quiet: Quiet = False,
+) -> None:
+    """Add a provider to a market: who earns before and after, and how capable it must be to earn at all."""
+    options: dict[str, Any] = {
+        "capability": arguments.span(capability, "--capability", "0.01:10:7"),
+        "providers": arguments.names(providers, "--providers"),
+        "access": arguments.names(access, "--access"),
+        "levels": arguments.levels(levels),
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "prices": dict(arguments.pairs(prices, "--prices") or []),
+        "points": points,
+        "tolerance": tolerance,
+    }
+    check_outputs(json, figures)
+    with progress(quiet) as say:
+        from eqsolver.market import load
+        from eqsolver.posted import enter as let_in
+
+        say("reading", 0.0)
+        found = let_in(load(*market, unit=unit, providers=options["providers"]), entrant, **options, progress=say)
+
+    from eqsolver import report
+
+    hand_over(found, report.print_entry, report.save_entry_figures, json, figures, quiet)
 
 
 @app.command()

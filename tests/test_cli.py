@@ -69,6 +69,8 @@ KEYS = [
         "marginal_revenue",
         "hhi",
         "sellers",
+        "segments",
+        "overall_hhi",
         "grid",
         "version",
         "options",

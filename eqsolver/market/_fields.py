@@ -60,7 +60,7 @@ class RegimeSpec(_Table):
     """A regime of the price game: the arbitrageurs that compete in quotes."""
 
     name: Name = Field(description="by which --regimes asks for it")
-    arbitrageurs: list[Name] = Field(description="names of arbitrageurs of this file")
+    arbitrageurs: list[Name] = Field([], description="names of arbitrageurs of this file; none: customers buy direct")
 
 
 class TargetSpec(_Table):

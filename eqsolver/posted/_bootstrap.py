@@ -42,9 +42,7 @@ def bands(
     A path that was cut at its level is followed on to the cap, since a resample may need more. Offers and policies are taken on
     the same resamples, so the band is that of their ratio. Work is GEMMs of N x checkpoints x resamples.
     """
-    market, rng = made.market, np.random.default_rng(seed)
-    N = market.weights.size
-    Q = rng.multinomial(N, market.weights, size=resamples).T / N
+    market, Q = made.market, resampled(made.market.weights, resamples, seed)
     total = sum(len(group) for group in groups) + len(market.providers)
     done = 0
 
@@ -56,14 +54,14 @@ def bands(
     price = np.full((levels.size, resamples), np.inf)
     for i in range(len(market.providers)):
         if made.steps[i].at.size:
-            np.minimum(price, _cost(made, ((i, made.steps[i].end),), prices, levels, Q), out=price)
+            np.minimum(price, path_costs(made, alone(made, i), prices, levels, Q), out=price)
         advance()
     found = []
     for group in groups:
         margin = np.full((levels.size, resamples), np.nan)
         for path, where in group:
             if path:
-                cost = _cost(made, _extended(made, path), prices, levels[where], Q)
+                cost = path_costs(made, extended(made, path), prices, levels[where], Q)
                 with np.errstate(invalid="ignore"):
                     margin[where] = np.where(np.isfinite(price[where]), np.maximum(1.0 - cost / price[where], 0.0), np.nan)
             advance()
@@ -78,7 +76,19 @@ def _percentiles(margin: FloatArray) -> FloatArray:
     return band
 
 
-def _extended(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
+def resampled(weights: FloatArray, resamples: int, seed: int) -> FloatArray:
+    """(N, B) weights of the problems in each of B resamples: N drawn with replacement by their weights; columns sum to one."""
+    drawn = np.random.default_rng(seed).multinomial(weights.size, weights, size=resamples)
+    found: FloatArray = drawn.T / weights.size
+    return found
+
+
+def alone(made: Technology, provider: int) -> tuple[Block, ...]:
+    """Buying from one provider only, as far as that solves anything."""
+    return ((provider, made.steps[provider].end),)
+
+
+def extended(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
     """The same path, its last block bought up to the cap."""
     last, _ = path[-1]
     allotted = dict(path[:-1])
@@ -86,8 +96,12 @@ def _extended(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
     return (*path[:-1], (last, max(min(left, made.rules.provider_cap, made.steps[last].end), path[-1][1])))
 
 
-def _cost(made: Technology, path: tuple[Block, ...], prices: FloatArray, levels: FloatArray, Q: FloatArray) -> FloatArray:
-    """(L, B) cost at which the path reaches each level under each column of weights, infinite where it does not."""
+def path_costs(made: Technology, path: tuple[Block, ...], prices: FloatArray, levels: FloatArray, Q: FloatArray) -> FloatArray:
+    """(L, B) cost at which the path reaches each level under each column of weights, infinite where it does not.
+
+    levels : (L,) the same for every column, or (L, B) a column's own. Q : (N, B), see `resampled`.
+    """
+    wanted = np.broadcast_to(levels.reshape(len(levels), -1), (len(levels), Q.shape[1]))
     market, rules = made.market, made.rules
     stops = _checkpoints(made, path, levels)
     allotted = np.zeros((len(market.providers), len(stops) + 1))
@@ -116,9 +130,9 @@ def _cost(made: Technology, path: tuple[Block, ...], prices: FloatArray, levels:
             spent[:, here + 1] = rises[i][:, here] * others
         solved += (1.0 - standing).T @ Q[block]
         cost += np.cumsum(spent, axis=1).T @ Q[block]
-    result = np.full((levels.size, Q.shape[1]), np.inf)
+    result = np.full(wanted.shape, np.inf)
     for b in range(Q.shape[1]):
-        at = np.searchsorted(solved[:, b], levels - REACH)
+        at = np.searchsorted(solved[:, b], wanted[:, b] - REACH)
         reached = at < len(solved)
         result[reached, b] = cost[at[reached], b]
     return result

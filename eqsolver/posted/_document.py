@@ -52,7 +52,8 @@ def document(solved: Solution) -> dict[str, Any]:
         ]
 
     per_level = blocks(solved.cascade_per_level)
-    marginal, hhi, sellers = solved.marginal_revenue, solved.hhi, solved.sellers
+    marginal = solved.marginal_revenue
+    shared = {key: who.to_dict(names) for key, who in solved.segmentation.items()}
     found: dict[str, Any] = {
         "market": market.name,
         "unit": market.unit,
@@ -101,8 +102,7 @@ def document(solved: Solution) -> dict[str, Any]:
         },
         "arbitrageurs": {name: {"overhead": who.overhead, **policy(who.policy)} for name, who in solved.arbitrageurs.items()},
         "marginal_revenue": {kind: {key: by_name(table) for key, table in tables.items()} for kind, tables in marginal.items()},
-        "hhi": {key: numbers(values) for key, values in hhi.items()},
-        "sellers": {key: [None if np.isnan(v) else int(v) for v in values] for key, values in sellers.items()},
+        **{kind: {key: who[kind] for key, who in shared.items()} for kind in ("hhi", "sellers", "segments", "overall_hhi")},
         "grid": {
             "points": list(solved.grid),
             "exact": solved.exact,

@@ -12,7 +12,8 @@ from eqsolver.market import Market
 from eqsolver.technology import REACH, Steps, along_hull, lower_hull
 
 TIE = 1e-12
-"""Offers this close, relatively, are tied: the seller with the lowest marginal cost has the sale, then the first by name."""
+"""Offers this close, relatively, are tied: the seller with the lowest marginal cost has the sale, then the first by name. A
+policy that costs no less than the market price but for this earns nothing by reselling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,10 +45,12 @@ class Offers:
         return np.where(np.isfinite(self.market_price), np.where(sells, self.market_price, 0.0), np.nan)
 
 
-def offers(market: Market, steps: Sequence[Steps], levels: FloatArray) -> Offers:
+def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, selling: Sequence[int] | None = None) -> Offers:
     """Offers of every provider of the market at its posted prices, exact at every step.
 
     levels : (L,) increasing, in (0, 1]. steps : of every provider.
+    selling : positions of the providers that make offers; the others are private to the arbitrageur and sell to nobody
+        else, so that they take no part in the market price. Default: all.
 
     Notes
     -----
@@ -57,6 +60,8 @@ def offers(market: Market, steps: Sequence[Steps], levels: FloatArray) -> Offers
     units, allotment, reach = np.full((M, levels.size), np.inf), np.full((M, levels.size), np.inf), np.zeros(M)
     corners: list[tuple[FloatArray, FloatArray]] = []
     for i, listed in enumerate(steps):
+        if selling is not None and i not in selling:
+            continue
         profile = listed.profile(market.weights)
         if not profile.at.size:
             continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.posted._offers import Offers
+from eqsolver.posted._offers import TIE, Offers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,8 +58,9 @@ def resale(
 
     Notes
     -----
-    THEORY sections 4 and 6. A policy that costs no less than the market price at a level abstains there. The buy cost of a
-    mixture counts the queries it abstains from at the market price, so that its margin is (C_P - buy_cost) / C_P too.
+    THEORY sections 4 and 6. A policy that costs no less than the market price at a level, up to rounding, abstains there. The
+    buy cost of a mixture counts the queries it abstains from at the market price, so that its margin is
+    (C_P - buy_cost) / C_P too.
     """
     price, direct = offers.market_price, offers.revenue
     priced = np.isfinite(price)
@@ -67,7 +68,7 @@ def resale(
     served, revenue = np.zeros(price.size), np.zeros_like(direct)
     spent, expected = np.zeros(price.size), np.zeros_like(direct)
     for share, bought, cost in zip(shares, units, costs, strict=True):
-        sells = priced & (cost < price)
+        sells = priced & (cost < price * (1 - TIE))
         served += share * sells
         finite = np.where(np.isfinite(cost), bought, 0.0)
         revenue += share * np.where(sells, prices[:, None] * finite, 0.0)

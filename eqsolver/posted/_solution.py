@@ -13,6 +13,7 @@ from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.posted._offers import Offers
 from eqsolver.posted._resale import Resale
+from eqsolver.posted._segments import Segmentation, segmentation
 from eqsolver.posted._undercutting import Undercutting
 from eqsolver.technology import Block, Cascade, Rules
 
@@ -97,7 +98,7 @@ class Solution:
 
     @property
     def used(self) -> PolicyOutcome:
-        """The policy behind `undercutting`, `hhi`, `sellers` and `marginal_revenue`: the evaluated cascade, else the fitted."""
+        """The policy behind `undercutting`, `segmentation` and `marginal_revenue`: the evaluated cascade, else the fitted."""
         return self.cascade if self.evaluated is None else self.evaluated
 
     @property
@@ -107,17 +108,19 @@ class Solution:
         return self.levels[beyond]
 
     @property
+    def segmentation(self) -> dict[str, Segmentation]:
+        """Providers with revenue, their concentration, and how widely each sells, `without` and `with` the arbitrageur."""
+        return {key: segmentation(self.levels, revenue) for key, revenue in self._revenues().items()}
+
+    @property
     def hhi(self) -> dict[str, FloatArray]:
         """(L,) Herfindahl-Hirschman index of providers' revenue, in (0, 1], `without` and `with` the arbitrageur."""
-        return {key: _hhi(revenue) for key, revenue in self._revenues().items()}
+        return {key: found.hhi for key, found in self.segmentation.items()}
 
     @property
     def sellers(self) -> dict[str, FloatArray]:
         """(L,) number of providers with revenue, `without` and `with` the arbitrageur; nan where there is no market price."""
-        return {
-            key: np.where(np.isfinite(revenue).all(axis=0), (revenue > 1e-12).sum(axis=0), np.nan)
-            for key, revenue in self._revenues().items()
-        }
+        return {key: found.sellers for key, found in self.segmentation.items()}
 
     @property
     def marginal_revenue(self) -> dict[str, dict[str, FloatArray]]:
@@ -164,10 +167,3 @@ class Solution:
             "cascade per level": self.cascade_per_level,
             "schedule": self.schedule.policy,
         }
-
-
-def _hhi(revenue: FloatArray) -> FloatArray:
-    total = revenue.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: FloatArray = ((revenue / total) ** 2).sum(axis=0)
-    return found

@@ -104,7 +104,7 @@ def solve(
         raise UsageError(f"seed must be >= 0, not {seed}")
     if not 0 < tolerance < 1:
         raise UsageError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
-    given = None if levels is None else _checked_levels(levels)
+    given = None if levels is None else checked_levels(levels)
     if providers is not None:
         market = market.restrict(providers)
     if prices:
@@ -186,7 +186,7 @@ def solve(
     )
 
 
-def _checked_levels(levels: Sequence[float] | FloatArray) -> FloatArray:
+def checked_levels(levels: Sequence[float] | FloatArray) -> FloatArray:
     u = np.unique(np.asarray(levels, dtype=np.float64))
     if u.size == 0:
         raise UsageError("levels: none given")

@@ -10,6 +10,8 @@ from eqsolver.report._words import words
 
 if TYPE_CHECKING:
     from eqsolver.report._calibration import fit_lines
+    from eqsolver.report._distillation import print_distillation, save_distillation_figures
+    from eqsolver.report._entry import print_entry, save_entry_figures
     from eqsolver.report._equilibrium import print_equilibrium
     from eqsolver.report._equilibrium_figures import save_equilibrium_figures
     from eqsolver.report._figures import save_figures
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "fit_lines",
+    "print_distillation",
+    "print_entry",
     "print_equilibrium",
     "print_solution",
+    "save_distillation_figures",
+    "save_entry_figures",
     "save_equilibrium_figures",
     "save_figures",
     "to_json",
@@ -27,8 +33,12 @@ __all__ = [
 
 _LATER = {
     "fit_lines": "_calibration",
+    "print_distillation": "_distillation",
+    "print_entry": "_entry",
     "print_equilibrium": "_equilibrium",
     "print_solution": "_tables",
+    "save_distillation_figures": "_distillation",
+    "save_entry_figures": "_entry",
     "save_equilibrium_figures": "_equilibrium_figures",
     "save_figures": "_figures",
 }

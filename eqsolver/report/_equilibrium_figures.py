@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from eqsolver._files import check_writable, write_whole
 from eqsolver.game import Equilibrium
-from eqsolver.report._figures import COLOURS
+from eqsolver.report._canvas import COLOURS, save
 
 
 def save_equilibrium_figures(solved: Equilibrium, folder: Path) -> list[Path]:
@@ -20,24 +17,8 @@ def save_equilibrium_figures(solved: Equilibrium, folder: Path) -> list[Path]:
 
     Returns the files written; each appears whole or not at all. Raises `UsageError` if they cannot be written there.
     """
-    check_writable(folder, folder=True)
-    pictures = {"prices": _png(_prices(solved), solved), "shifts": _png(_shifts(solved), solved)}
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, picture in pictures.items():
-        path = folder / f"{name}.png"
-        write_whole(path, picture)
-        paths.append(path)
-    return paths
-
-
-def _png(figure: Figure, solved: Equilibrium) -> bytes:
-    note = f"{solved.market.name}, eqsolver {solved.version}"
-    figure.text(0.995, 0.005, note, ha="right", va="bottom", fontsize=6, color="0.5")
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    return buffer.getvalue()
+    figures = {"prices": _prices(solved), "shifts": _shifts(solved)}
+    return save(figures, folder, f"{solved.market.name}, eqsolver {solved.version}")
 
 
 def _bare(axes: Any) -> None:
@@ -71,15 +52,15 @@ def _prices(solved: Equilibrium) -> Figure:
 
 def _shifts(solved: Equilibrium) -> Figure:
     """Revenue and profit per regime, at posted prices (open) and at equilibrium prices (filled)."""
-    figure = Figure(figsize=(10.0, 3.9), layout="constrained")
-    panels = figure.subplots(1, 3)
+    figure = Figure(figsize=(12.0, 3.9), layout="constrained")
+    panels = figure.subplots(1, 4)
     figure.suptitle("Who earns what, at posted prices (open) and at equilibrium prices (filled)", fontsize=11)
     names, regimes = solved.market.names, list(solved.regimes)
-    titles = "providers' revenue", "providers' profit", "arbitrageurs' profit and consumers' surplus"
+    titles = "providers' revenue", "providers' profit", "arbitrageurs' profit", "consumers' surplus (axis not from 0)"
     for axes, title in zip(panels, titles, strict=True):
         _bare(axes)
         axes.set_title(title, fontsize=9)
-        axes.set_xticks(range(len(regimes)), regimes, fontsize=8)
+        axes.set_xticks(range(len(regimes)), regimes, fontsize=7)
         axes.margins(x=0.15)
     for filled, group in ((False, solved.posted), (True, solved.regimes)):
         accounts = [group[name].outcome for name in regimes]
@@ -87,15 +68,12 @@ def _shifts(solved: Equilibrium) -> Figure:
             style = {"color": COLOURS[i % 8], "label": provider if filled else None}
             _slope(panels[0], [a.revenue[0, i] for a in accounts], filled, style)
             _slope(panels[1], [a.profit[0, i] for a in accounts], filled, style)
-        last = {"color": "0.35", "label": "arbitrageurs" if filled else None}
-        _slope(panels[2], [a.arbitrageur_profit.sum() for a in accounts], filled, last)
-        surplus = {"color": "#E69F00", "label": "consumers" if filled else None}
-        _slope(panels[2], [a.consumer_surplus[0] for a in accounts], filled, surplus)
-    for axes in panels:
+        _slope(panels[2], [a.arbitrageur_profit.sum() for a in accounts], filled, {"color": "0.35"})
+        _slope(panels[3], [a.consumer_surplus[0] for a in accounts], filled, {"color": "#E69F00"})
+    for axes in panels[:3]:
         axes.set_ylim(bottom=0)
     panels[0].set_ylabel(f"{solved.market.unit}, all consumers")
     panels[1].legend(frameon=False, fontsize=8)
-    panels[2].legend(frameon=False, fontsize=8)
     return figure
 
 

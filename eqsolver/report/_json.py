@@ -1,4 +1,4 @@
-"""A solution as a JSON document."""
+"""An answer as a JSON document."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 
 class Answer(Protocol):
-    """Whatever can say itself as a dictionary."""
+    """What `solve`, `distill` and `enter` return."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Keys as documented in the README; what is undefined is None."""
+        """The documented JSON object."""
+        ...
 
 
-def to_json(solution: Answer) -> str:
-    """An answer as strict JSON (no NaN, no Infinity: what is undefined is null), ending in a newline."""
-    return json.dumps(solution.to_dict(), indent=2, allow_nan=False) + "\n"
+def to_json(answer: Answer) -> str:
+    """The answer as strict JSON (no NaN, no Infinity: what is undefined is null), ending in a newline."""
+    return json.dumps(answer.to_dict(), indent=2, allow_nan=False) + "\n"

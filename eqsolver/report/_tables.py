@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from eqsolver.report._columns import Group, say, show, wide
 from eqsolver.report._words import DASH, amount, caps, counted, digits, evenly, level_places, percent, words
 
 if TYPE_CHECKING:
-    from eqsolver.posted import Solution
-    from eqsolver.technology import Block
+    from eqsolver.market import Market
+    from eqsolver.posted import Segmentation, Solution
+    from eqsolver.technology import Block, Rules
 
 LEVELS_SHOWN = 11
 BLOCKS_SHOWN = 4
@@ -53,6 +54,7 @@ def print_solution(solution: Solution, console: Console) -> None:
         page.margins()
         page.in_words()
         page.shares()
+        page.segments()
         page.spending()
         page.undercutting()
         page.arbitrageurs()
@@ -77,16 +79,8 @@ class _Page:
         return found[evenly(found.size, 3)] if found.size else found
 
     def head(self) -> None:
-        solution, market, rules = self.solution, self.solution.market, self.solution.rules
-        reasons = [reason if len(market.dropped) == 1 else f"{number:,} {reason}" for reason, number in market.dropped.items()]
-        lost = f" ({market.dropped_problems:,} dropped: {'; '.join(reasons)})" if market.dropped_problems else ""
-        sellers = counted(len(market.names), "provider")
-        self.line(f"{market.name}: {sellers}, {counted(market.weights.size, 'problem')}{lost}", "bold")
-        self.line(f"Money in {market.unit} per problem; {caps(rules, market.unit)}; {ACCOUNTING[rules.accounting]}.")
-        listed = zip(market.names, market.prices, strict=True)
-        changed = [f"{name} at {digits(float(m))} x list price" for name, m in listed if m != 1]
-        if changed:
-            self.line(f"Prices: {', '.join(changed)}.")
+        solution, market = self.solution, self.solution.market
+        print_head(market, solution.rules, counted(len(market.names), "provider"), self.console)
         access = solution.options.get("access")
         if access is not None and set(access) != set(market.names):
             self.line(f"The arbitrageur buys from {_and(access)} only; offers come from every provider.")
@@ -180,6 +174,11 @@ class _Page:
         idle = [name for i, name in enumerate(names) if i not in earning]
         if idle:
             self.line(f"No revenue at any level, without or with: {_and(idle)}.", "dim")
+
+    def segments(self) -> None:
+        solution = self.solution
+        if np.isfinite(solution.offers.market_price).sum() > 1:
+            print_segments(solution.market.names, solution.segmentation, self.console)
 
     def spending(self) -> None:
         solution, sold = self.solution, self.solution.cascade.resale
@@ -291,6 +290,33 @@ class _Page:
     @property
     def unit(self) -> str:
         return f"{self.solution.market.unit} per problem"
+
+
+def print_head(market: Market, rules: Rules, who: str, console: Console) -> None:
+    """What was solved: the market, `who` is in it, money, caps, accounting and prices off list."""
+    reasons = [reason if len(market.dropped) == 1 else f"{number:,} {reason}" for reason, number in market.dropped.items()]
+    lost = f" ({market.dropped_problems:,} dropped: {'; '.join(reasons)})" if market.dropped_problems else ""
+    say(console, f"{market.name}: {who}, {counted(market.weights.size, 'problem')}{lost}", "bold")
+    say(console, f"Money in {market.unit} per problem; {caps(rules, market.unit)}; {ACCOUNTING[rules.accounting]}.")
+    listed = zip(market.names, market.prices, strict=True)
+    changed = [f"{name} at {digits(float(m))} x list price" for name, m in listed if m != 1]
+    if changed:
+        say(console, f"Prices: {', '.join(changed)}.")
+
+
+def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], console: Console) -> None:
+    """How widely each provider sells, and how concentrated revenue is, side by side: one column per situation."""
+    cases = list(found.values())
+    key = Group("", ("provider",), (tuple(names),), text=True)
+    widths = tuple(tuple(f"{width:.2f}" for width in one.widths) for one in cases)
+    show(console, "Segments: points of performance at which each provider has revenue", key, [Group("", tuple(found), widths)])
+    for title, values in (
+        ("providers with revenue at a level, on average", [_mean(one.sellers) for one in cases]),
+        ("HHI of their revenue at a level, on average", [_mean(one.hhi) for one in cases]),
+        ("HHI of their revenue added up over all levels", [one.overall_hhi for one in cases]),
+    ):
+        listed = ", ".join(f"{value:.2f} {situation}" for situation, value in zip(found, values, strict=True))
+        say(console, f"  {title:<46} {listed}")
 
 
 def _bound(share: float) -> str:

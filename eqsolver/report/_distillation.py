@@ -1,0 +1,190 @@
+"""A distillation as tables and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from rich.console import Console
+
+from eqsolver.posted import Distillation, Student
+from eqsolver.report._canvas import COLOURS, level_axis, line, money_axis, new_figure, save
+from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._tables import print_head
+from eqsolver.report._words import DASH, amount, counted, digits, evenly, level_places, percent, words
+
+LEVELS_SHOWN = 6
+
+
+def print_distillation(found: Distillation, console: Console) -> None:
+    """Print students by tokens, the fit, and the teacher's revenue at a few levels; all is in the JSON object."""
+    with wide(console):
+        print_head(found.market, found.rules, f"{found.teacher} and {counted(len(found.students), 'student')}", console)
+        low, high = (percent(float(u)) for u in found.levels[[0, -1]])
+        place = "on sale to everybody" if found.on_sale else "private to the arbitrageur"
+        say(console, f"The market is the list price of {found.teacher}; students are {place}.")
+        say(console, f"Margins are means over {counted(found.levels.size, 'level')} from {low} % to {high} %.")
+        _students(found, console)
+        _fit(found, console)
+        _policies(found, console)
+        _revenue(found, console)
+
+
+def _students(found: Distillation, console: Console) -> None:
+    students, unit = found.students, found.market.unit
+    rows = [student.to_dict() for student in students]
+    key = Group("", ("student",), (tuple(student.name for student in students),), text=True)
+    margin = {"margin %": tuple(percent(student.mean_margin) for student in students)}
+    if students[0].mean_margins.size:
+        margin["5-95 %"] = tuple(
+            f"{percent(row['mean_margin_p05'])}-{percent(row['mean_margin_p95'])}"
+            if row["mean_margin_p05"] is not None
+            else DASH
+            for row in rows
+        )
+    most = students[0].pass_at_k.size
+    ks = [k for k in (1, 4, 16, 64) if k <= most]
+    passed = tuple(tuple(percent(float(student.pass_at_k[k - 1])) for student in students) for k in ks)
+    money = {"per solved": tuple(amount(student.profit_per_solved, unit) for student in students)}
+    if found.options.get("token_price") is not None:
+        money["pays back after"] = tuple(_solved(student) for student in students)
+    tokens = tuple(DASH if student.tokens is None else digits(student.tokens) for student in students)
+    groups = [
+        Group("distillation", ("tokens",), (tokens,)),
+        Group("mean", tuple(margin), tuple(margin.values())),
+        Group("pass@k, %", tuple(f"k = {k}" for k in ks), passed),
+        Group("profit", tuple(money), tuple(money.values())),
+    ]
+    show(console, "Students, each paired with the teacher", key, groups)
+
+
+def _solved(student: Student) -> str:
+    if np.isnan(student.break_even_problems):
+        return DASH
+    return f"{student.break_even_problems:,.0f} solved" if np.isfinite(student.break_even_problems) else "never"
+
+
+def _fit(found: Distillation, console: Console) -> None:
+    fit = found.fit.to_dict()
+    if fit["slope"] is None or fit["intercept"] is None:
+        say(console, "No fit: it needs two students of different, known tokens.", "dim")
+        return
+    say(console, "")
+    said = f"Fit: mean margin = {fit['slope']:.4f} ln(tokens) {fit['intercept']:+.4f}"
+    if fit["slope_p05"] is not None:
+        resamples = found.fit.slopes.size
+        said += f"; slope {fit['slope_p05']:.4f} to {fit['slope_p95']:.4f} (5-95 % of {counted(resamples, 'resample')})"
+    say(console, f"{said}: {100 * fit['slope'] * np.log(10):.1f} points for ten times the tokens.")
+
+
+def _policies(found: Distillation, console: Console) -> None:
+    say(console, "")
+    say(console, "Single cascade of each pair", "bold")
+    indent = max(len(student.name) for student in found.students)
+    for student in found.students:
+        names = found.market.names
+        path = [(names.index(name), most) for name, most in zip(student.order, student.thresholds, strict=True)]
+        sentence = words(path, names, found.market.unit, found.rules.allocation)
+        say(console, f"  {student.name:<{indent}}  {sentence}")
+
+
+def _revenue(found: Distillation, console: Console) -> None:
+    rows = evenly(found.levels.size, LEVELS_SHOWN)
+    places = level_places(found.levels[rows])
+    key = Group("", ("level %",), (tuple(percent(float(u), places) for u in found.levels[rows]),))
+
+    def cells(values: Any) -> tuple[str, ...]:
+        return tuple(amount(float(values[row]), found.market.unit) for row in rows)
+
+    groups = [
+        Group("without", ("student",), (cells(found.students[0].teacher_revenue["without"]),)),
+        Group(
+            "with",
+            tuple(student.name for student in found.students),
+            tuple(cells(student.teacher_revenue["with"]) for student in found.students),
+        ),
+    ]
+    show(console, f"Revenue of {found.teacher}, {found.market.unit} per problem", key, groups)
+
+
+def save_distillation_figures(found: Distillation, folder: Path) -> list[Path]:
+    """Draw margins against tokens, students alone, and the teacher's revenue; returns the files written."""
+    figures = {"students": _draw_students(found), "teacher": _draw_teacher(found)}
+    if any(student.tokens is not None for student in found.students):
+        figures = {"margins": _draw_margins(found), **figures}
+    return save(figures, folder, f"{found.market.name}, eqsolver {found.version}")
+
+
+def _draw_margins(found: Distillation) -> Figure:
+    resamples = found.students[0].mean_margins.size
+    bands = f", 5-95 % over {resamples} resamples of the problems" if resamples else ""
+    figure, axes = new_figure(f"Arbitrageur's mean margin against distillation tokens{bands}")
+    for i, student in enumerate(found.students):
+        if student.tokens is None:
+            continue
+        colour = COLOURS[i % 8]
+        axes.plot([student.tokens], [student.mean_margin], "o", color=colour)
+        if resamples:
+            low, high = np.nanpercentile(student.mean_margins, [5, 95])
+            axes.plot([student.tokens] * 2, [low, high], color=colour, linewidth=1.4)
+        offset = {"textcoords": "offset points", "xytext": (6, 4), "fontsize": 8}
+        axes.annotate(student.name, (student.tokens, student.mean_margin), **offset)
+    fit = found.fit
+    if np.isfinite(fit.slope):
+        known = [student.tokens for student in found.students if student.tokens is not None]
+        x = np.geomspace(min(known), max(known), 50)
+        centre = float(np.mean(np.log(known)))
+        height = fit.intercept + fit.slope * centre
+        axes.plot(
+            x, fit.intercept + fit.slope * np.log(x), color="black", linewidth=1.2, label=f"{fit.slope:.4f} per ln(token)"
+        )
+        if fit.slopes.size:
+            fan = [height + slope * (np.log(x) - centre) for slope in np.nanpercentile(fit.slopes, [5, 95])]
+            axes.fill_between(x, *fan, color="black", alpha=0.08, linewidth=0, label="5-95 % of the slope")
+        axes.legend(frameon=False, loc="upper left", fontsize=8)
+    axes.set_xscale("log")
+    axes.margins(x=0.15)
+    axes.set_xlabel("distillation tokens")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.set_ylabel("mean margin")
+    return figure
+
+
+def _draw_students(found: Distillation) -> Figure:
+    figure, panels = new_figure("Each student alone", columns=2, share_y=False)
+    attempts, costs = panels
+    for i, student in enumerate(found.students):
+        style = {"color": COLOURS[i % 8], "linewidth": 1.4}
+        ks = np.arange(1, student.pass_at_k.size + 1)
+        sure = ks.size if student.unbiased_up_to is None else student.unbiased_up_to
+        line(attempts, ks[:sure], student.pass_at_k[:sure], **style)
+        attempts.plot(ks[sure - 1 :], student.pass_at_k[sure - 1 :], linestyle=":", **style)
+        performance, cost = student.alone
+        costs.plot(performance, cost, label=student.name, **style)
+    costs.plot(*found.teacher_alone, color="black", linewidth=1.4, label=found.teacher)
+    attempts.set_xscale("log")
+    attempts.set_ylim(bottom=0)
+    attempts.yaxis.set_major_formatter(PercentFormatter(1.0))
+    attempts.set_xlabel("attempts k")
+    attempts.set_ylabel("pass@k")
+    costs.xaxis.set_major_formatter(PercentFormatter(1.0))
+    costs.set_xlabel("performance: share of problems solved")
+    money_axis(costs, found.market.unit, [found.teacher_alone[1], *(student.alone[1] for student in found.students)])
+    figure.legend(*costs.get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize=8)
+    return figure
+
+
+def _draw_teacher(found: Distillation) -> Figure:
+    figure, axes = new_figure(f"Revenue of {found.teacher}, without and with each student")
+    level_axis(axes, found.levels)
+    line(axes, found.levels, found.teacher_price, color="black", linewidth=1.6, label="without a student")
+    for i, student in enumerate(found.students):
+        colour = COLOURS[i % 8]
+        line(axes, found.levels, student.teacher_revenue["with"], color=colour, linewidth=1.2, label=f"with {student.name}")
+    money_axis(axes, found.market.unit, [found.teacher_price, *(one.teacher_revenue["with"] for one in found.students)])
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    return figure

@@ -1,0 +1,152 @@
+"""An entry as tables and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+from rich.console import Console
+
+from eqsolver._base import FloatArray
+from eqsolver.posted import Entry
+from eqsolver.report._canvas import COLOURS, level_axis, line, money_axis, new_figure, save, stacked
+from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._tables import print_head, print_segments
+from eqsolver.report._words import amount, counted, digits, evenly, level_places, percent, words
+
+LEVELS_SHOWN = 8
+
+CASES = {"without_arbitrage": "without arbitrage", "with_arbitrage": "with arbitrage"}
+SITUATIONS = {"without_entrant": "without entrant", "with_entrant": "with entrant"}
+
+
+def print_entry(found: Entry, console: Console) -> None:
+    """Print prices, revenue shares, segments and the earliest capability; all levels are in the JSON object."""
+    after = found.solved["with_entrant"]
+    with wide(console):
+        incumbents = counted(len(after.market.names) - 1, "incumbent")
+        print_head(after.market, after.rules, f"{found.entrant} enters a market of {incumbents}", console)
+        _shares(found, console)
+        for key, situation in SITUATIONS.items():
+            segments = {CASES[case]: of[key] for case, of in found.segmentation.items()}
+            say(console, "")
+            say(console, f"{situation.capitalize()}:")
+            print_segments(found.solved[key].market.names, segments, console)
+        _policies(found, console)
+        _capability(found, console)
+
+
+def _shares(found: Entry, console: Console) -> None:
+    market = found.solved["with_entrant"].market
+    priced = np.flatnonzero(np.isfinite(found.price["without_arbitrage"]["with_entrant"]))
+    if not priced.size:
+        say(console, "No level has a market price: no provider reaches any of them on its own.")
+        return
+    rows = priced[evenly(priced.size, LEVELS_SHOWN)]
+    places = level_places(found.levels[rows])
+    key = Group("", ("level %",), (tuple(percent(float(u), places) for u in found.levels[rows]),))
+    headings = tuple(SITUATIONS.values())
+    prices = [
+        Group(
+            CASES[case], headings, tuple(tuple(amount(float(values[r]), market.unit) for r in rows) for values in of.values())
+        )
+        for case, of in found.price.items()
+    ]
+    show(console, f"What consumers pay, {market.unit} per problem", key, prices)
+    say(console, "With arbitrage: where two alike arbitrageurs with the fitted cascade come to rest, its buy cost.", "dim")
+    for situation, name in SITUATIONS.items():
+        groups = []
+        for case, of in found.revenue_share.items():
+            shares = of[situation]
+            cells = tuple(tuple(percent(float(values[r])) for r in rows) for values in shares.values())
+            groups.append(Group(f"{CASES[case]}, %", tuple(shares), cells))
+        show(console, f"Who earns what {name}: shares of what consumers pay at the market price", key, groups)
+
+
+def _policies(found: Entry, console: Console) -> None:
+    say(console, "")
+    say(console, "Single cascade resold", "bold")
+    for key, one in found.solved.items():
+        path = [block for block in one.fitted.path if block[1] > 0]
+        sentence = words(path, one.market.names, one.market.unit, one.rules.allocation)
+        say(console, f"  {SITUATIONS[key]:<16}  {sentence}")
+
+
+def _capability(found: Entry, console: Console) -> None:
+    values = tuple(digits(float(s)) for s in found.capabilities)
+    key = Group("", ("capability",), (values,))
+    shares = tuple(tuple(percent(float(share), 2) for share in found.shares[case]) for case in CASES)
+    title = f"Mean revenue share of {found.entrant}, %, if its attempts cost 1 / capability as much"
+    show(console, title, key, [Group("", tuple(CASES.values()), shares)])
+    for case, name in CASES.items():
+        say(console, f"  {name}: {_earliest(found, case)}")
+    say(console, "With arbitrage here: the optimal schedule for each level, resold at the market price.", "dim")
+
+
+def _earliest(found: Entry, case: str) -> str:
+    one = found.earliest[case]
+    if np.isnan(one.capability):
+        return f"earns at none, up to {digits(float(found.capabilities[-1]))}"
+    if one.at_lowest:
+        return f"earns at {digits(one.capability)} already, the lowest searched"
+    return f"earns from {digits(one.capability)} on"
+
+
+def save_entry_figures(found: Entry, folder: Path) -> list[Path]:
+    """Draw revenue shares, prices, and the entrant's share against capability; returns the files written."""
+    figures = {"revenue": _draw_revenue(found), "prices": _draw_prices(found), "capability": _draw_capability(found)}
+    return save(figures, folder, f"{found.solved['with_entrant'].market.name}, eqsolver {found.version}")
+
+
+def _draw_revenue(found: Entry) -> Figure:
+    figure, panels = new_figure("Who earns what consumers pay at the market price", columns=2, rows=2)
+    names = found.solved["with_entrant"].market.names
+    colours = {name: COLOURS[i % 8] for i, name in enumerate(names)} | {"arbitrageur": "0.75"}
+    for row, (situation, there) in enumerate(SITUATIONS.items()):
+        for column, (case, how) in enumerate(CASES.items()):
+            axes, shares = panels[row, column], found.revenue_share[case][situation]
+            level_axis(axes, found.levels)
+            axes.set_title(f"{there}, {how}", fontsize=9)
+            listed = [name for name in colours if name in shares]
+            stacked(axes, found.levels, np.array([shares[n] for n in listed]), listed, [colours[n] for n in listed])
+            axes.set_xlabel("performance: share of problems solved" if row else "")
+            axes.set_ylabel("" if column else "share of revenue")
+    handles, labels = panels[1, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside right center", fontsize=8)
+    return figure
+
+
+def _draw_prices(found: Entry) -> Figure:
+    figure, axes = new_figure(f"What consumers pay, without and with {found.entrant}")
+    level_axis(axes, found.levels)
+    shown: list[FloatArray] = []
+    for case, colour in zip(CASES, ("black", COLOURS[2]), strict=True):
+        for situation, style in zip(SITUATIONS, ("--", "-"), strict=True):
+            values = found.price[case][situation]
+            shown.append(values)
+            label = f"{CASES[case]}, {SITUATIONS[situation]}"
+            line(axes, found.levels, values, color=colour, linestyle=style, linewidth=1.5, label=label)
+    money_axis(axes, found.solved["with_entrant"].market.unit, shown)
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    return figure
+
+
+def _draw_capability(found: Entry) -> Figure:
+    figure, axes = new_figure(f"Revenue share of {found.entrant} against its capability")
+    for case, colour in zip(CASES, ("black", COLOURS[2]), strict=True):
+        label = f"{CASES[case]}: {_earliest(found, case)}"
+        axes.plot(found.capabilities, found.shares[case], marker="o", markersize=3, color=colour, label=label)
+        one: Any = found.earliest[case]
+        if np.isfinite(one.capability) and not one.at_lowest:
+            axes.axvline(one.capability, color=colour, linewidth=0.8, linestyle=":")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("capability: its attempts cost 1 / capability as much")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("mean share over the levels")
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    return figure
