@@ -20,14 +20,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eqsolver._errors import EqsolverError, MarketError, NotCertified, UsageError
     from eqsolver.estimate import Calibration, calibrate
-    from eqsolver.market import Arbitrageur, Consumers, Geometric, Market, Policy, Provider, Sampled, load, write_spec
+    from eqsolver.game import Equilibrium, equilibrium
+    from eqsolver.market import (
+        Arbitrageur,
+        Consumers,
+        Geometric,
+        Market,
+        Policy,
+        Population,
+        Provider,
+        Regime,
+        Sampled,
+        Target,
+        Value,
+        load,
+        write_spec,
+    )
     from eqsolver.posted import Distillation, Entry, Solution, distill, enter, solve
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
     "_errors": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
     "estimate": ("Calibration", "calibrate"),
-    "market": ("Arbitrageur", "Consumers", "Geometric", "Market", "Policy", "Provider", "Sampled", "load", "write_spec"),
+    "game": ("Equilibrium", "equilibrium"),
+    "market": (
+        "Arbitrageur",
+        "Consumers",
+        "Geometric",
+        "Market",
+        "Policy",
+        "Population",
+        "Provider",
+        "Regime",
+        "Sampled",
+        "Target",
+        "Value",
+        "load",
+        "write_spec",
+    ),
     "posted": ("Distillation", "Entry", "Solution", "distill", "enter", "solve"),
     "technology": ("Technology", "technology"),
 }
@@ -40,19 +70,25 @@ __all__ = [
     "Distillation",
     "Entry",
     "EqsolverError",
+    "Equilibrium",
     "Geometric",
     "Market",
     "MarketError",
     "NotCertified",
     "Policy",
+    "Population",
     "Provider",
+    "Regime",
     "Sampled",
     "Solution",
+    "Target",
     "Technology",
     "UsageError",
+    "Value",
     "calibrate",
     "distill",
     "enter",
+    "equilibrium",
     "load",
     "solve",
     "technology",

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from eqsolver import _arguments as arguments
-from eqsolver._base import UsageError
 from eqsolver._cli import (
     Accounting,
     Accountings,
@@ -26,6 +25,7 @@ from eqsolver._cli import (
     progress,
     stop,
 )
+from eqsolver._errors import UsageError
 
 Regimes = Annotated[
     str, typer.Option(metavar="a,b", help="Of direct, matching, monopoly, competitive, and those of the market file.")
