@@ -17,7 +17,7 @@ from eqsolver.game._lattice import ticks
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
 
-STEPS = (0.02, 0.005, 0.00125)
+STEPS = (0.02, 0.005, 0.00125, 0.0003125)
 """Log distances of the ticks on which best responses are iterated, each game starting where the last one ended."""
 PROFILES = 20_000
 """Price profiles of a restricted game, at most."""

@@ -54,6 +54,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
+        if not any(step.at.size for step in self.steps):
+            raise UsageError("no provider ever solves a problem within the cap")
 
     def conduct(self, name: str, regimes: Mapping[str, Sequence[str]]) -> Conduct:
         """The conduct of a regime: one of `BUILT_IN`, or one of the market's own, which name their arbitrageurs."""
@@ -87,11 +89,10 @@ class Stage:
         """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
         if not who.policies:
             supply = self._supply(self.market.positions(who.access or self.market.names, who.name), follows_list)
-            return [(1.0, Menu(name=who.name, supply=supply, markup=1 + who.overhead))]
+            return [(1.0, _menu(who, supply))]
         found: list[tuple[float, Menu | None]] = []
         for policy in who.policies:
-            menu = Menu(name=who.name, supply=self._fixed(policy, follows_list), markup=1 + who.overhead)
-            found.append((policy.weight, menu))
+            found.append((policy.weight, _menu(who, self._fixed(policy, follows_list))))
         left = 1.0 - sum(share for share, _ in found)
         return [*found, (left, None)] if left > 1e-12 else found
 
@@ -180,6 +181,11 @@ class Stage:
             kept.append(inside[lower_hull(solved, spent)])
         ways = np.unique(np.concatenate(kept))
         return ProductionSet(solved=walked.solved[ways], units=walked.units[ways], levels=levels)
+
+
+def _menu(who: Arbitrageur, supply: ProductionSet) -> Menu | None:
+    """What an arbitrageur sells from; none if its providers never solve anything."""
+    return Menu(name=who.name, supply=supply, markup=1 + who.overhead) if supply.solved.size else None
 
 
 COARSE = 1e-4
