@@ -7,13 +7,32 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from eqsolver import _arguments as arguments
+from eqsolver._options import (
+    Access,
+    Accounting,
+    Accountings,
+    Allocation,
+    Allocations,
+    Figures,
+    Json,
+    LogPaths,
+    MarketPaths,
+    MaxAttempts,
+    MaxBudget,
+    Points,
+    Prices,
+    Providers,
+    Quiet,
+    Seed,
+    Tolerance,
+    Unit,
+)
 
 app = typer.Typer(
     name="eqsolver",
@@ -23,40 +42,6 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
-
-
-class Accounting(StrEnum):
-    """How money is counted."""
-
-    attempts = "attempts"
-    budget = "budget"
-
-
-class Allocation(StrEnum):
-    """What is allotted."""
-
-    budget = "budget"
-    attempts = "attempts"
-
-
-MarketPaths = Annotated[
-    list[Path], typer.Argument(metavar="MARKET...", help="A TOML specification, attempt logs (JSONL), or a folder of logs.")
-]
-LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt logs (JSONL), or a folder of them.")]
-Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
-MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
-Access = Annotated[str | None, typer.Option(metavar="a,b", help="What the arbitrageur may buy from. [default: all]")]
-Accountings = Annotated[Accounting, typer.Option(help="Count only attempts made as spent, or leftover budget too.")]
-Allocations = Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")]
-MaxAttempts = Annotated[int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")]
-Prices = Annotated[str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")]
-Seed = Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")]
-Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
-Tolerance = Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")]
-Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")]
-Json = Annotated[Path | None, typer.Option("--json", metavar="PATH|-", help="Write the answer as JSON; - is stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no progress.")]
-Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
 
 
 def _answers(command: Callable[..., None]) -> Callable[..., None]:
@@ -171,9 +156,8 @@ def solve(
     from eqsolver import report
 
     _hand_over(found, report.print_solution, report.save_figures, json, figures, quiet)
-    if asked is not None and found.unreached.size:
-        listed = ", ".join(f"{u:g}" for u in found.unreached[:8]) + (", ..." if found.unreached.size > 8 else "")
-        _stop(f"solved, but no policy reaches {listed}; policies reach {found.reach:.6f}", 1)
+    if asked is not None:
+        _tell_unreached(found)
 
 
 @app.command()
@@ -257,6 +241,7 @@ def enter(
             metavar="lo:hi:n", help="Capabilities searched, evenly in their logarithm; s divides the entrant's cost by s."
         ),
     ] = "0.01:10:7",
+    least_share: Annotated[float, typer.Option(help="Smaller shares of what consumers pay do not count as earning.")] = 0.0,
     providers: Providers = None,
     access: Access = None,
     levels: Annotated[
@@ -277,6 +262,7 @@ def enter(
     """Add a provider to a market: who earns before and after, and how capable it must be to earn at all."""
     options: dict[str, Any] = {
         "capability": arguments.span(capability, "--capability", "0.01:10:7"),
+        "least_share": least_share,
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
         "levels": arguments.levels(levels),
@@ -299,6 +285,8 @@ def enter(
     from eqsolver import report
 
     _hand_over(found, report.print_entry, report.save_entry_figures, json, figures, quiet)
+    if options["levels"] is not None:
+        _tell_unreached(found.solved["with_entrant"])
 
 
 @app.command()
@@ -374,6 +362,14 @@ def _hand_over(
     if figures is not None:
         for path in draw(found, figures):
             typer.echo(f"wrote {path}", err=True)
+
+
+def _tell_unreached(solution: Any) -> None:
+    """End with 1 if levels that were asked for are beyond every policy."""
+    beyond = solution.unreached
+    if beyond.size:
+        listed = ", ".join(f"{u:g}" for u in beyond[:8]) + (", ..." if beyond.size > 8 else "")
+        _stop(f"solved, but no policy reaches {listed}; policies reach {solution.reach:.6f}", 1)
 
 
 def _is_stdout(path: Path | None) -> bool:
