@@ -126,6 +126,14 @@ def hand_over(
             typer.echo(f"wrote {path}", err=True)
 
 
+def tell_unreached(solution: Any) -> None:
+    """End with 1 if levels that were asked for are beyond every policy."""
+    beyond = solution.unreached
+    if beyond.size:
+        listed = ", ".join(f"{u:g}" for u in beyond[:8]) + (", ..." if beyond.size > 8 else "")
+        stop(f"solved, but no policy reaches {listed}; policies reach {solution.reach:.6f}", 1)
+
+
 def is_stdout(path: Path | None) -> bool:
     return path is not None and str(path) == "-"
 

@@ -34,6 +34,7 @@ from eqsolver._cli import (
     installed,
     progress,
     stop,
+    tell_unreached,
 )
 from eqsolver._cli_game import equilibrium
 
@@ -101,9 +102,8 @@ def solve(
     from eqsolver import report
 
     hand_over(found, report.print_solution, report.save_figures, json, figures, quiet)
-    if asked is not None and found.unreached.size:
-        listed = ", ".join(f"{u:g}" for u in found.unreached[:8]) + (", ..." if found.unreached.size > 8 else "")
-        stop(f"solved, but no policy reaches {listed}; policies reach {found.reach:.6f}", 1)
+    if asked is not None:
+        tell_unreached(found)
 
 
 @app.command()
@@ -187,6 +187,7 @@ def enter(
             metavar="lo:hi:n", help="Capabilities searched, evenly in their logarithm; s divides the entrant's cost by s."
         ),
     ] = "0.01:10:7",
+    least_share: Annotated[float, typer.Option(help="Smaller shares of what consumers pay do not count as earning.")] = 0.0,
     providers: Providers = None,
     access: Access = None,
     levels: Annotated[
@@ -207,6 +208,7 @@ def enter(
     """Add a provider to a market: who earns before and after, and how capable it must be to earn at all."""
     options: dict[str, Any] = {
         "capability": arguments.span(capability, "--capability", "0.01:10:7"),
+        "least_share": least_share,
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
         "levels": arguments.levels(levels),
@@ -229,6 +231,8 @@ def enter(
     from eqsolver import report
 
     hand_over(found, report.print_entry, report.save_entry_figures, json, figures, quiet)
+    if options["levels"] is not None:
+        tell_unreached(found.solved["with_entrant"])
 
 
 @app.command()

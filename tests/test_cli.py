@@ -115,7 +115,7 @@ def solved(*arguments: str | Path) -> dict:
 def test_help_and_version_work_and_name_every_command() -> None:
     shown = run("--help")
     assert shown.exit_code == 0
-    assert all(command in shown.stdout for command in ("solve", "calibrate", "schema"))
+    assert all(command in shown.stdout for command in ("solve", "distill", "enter", "calibrate", "schema"))
     assert run("--version").stdout.startswith("eqsolver ")
 
 

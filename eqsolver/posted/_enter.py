@@ -26,6 +26,7 @@ def enter(
     entrant: str,
     *,
     capability: tuple[float, float, int] = (0.01, 10.0, 7),
+    least_share: float = 0.0,
     providers: Sequence[str] | None = None,
     access: Sequence[str] | None = None,
     levels: Sequence[float] | FloatArray | None = None,
@@ -45,6 +46,7 @@ def enter(
     market : with the entrant among its providers. entrant : its name.
     capability : lowest, highest and number of capabilities searched, spaced evenly in their logarithm. Capability s divides
         the entrant's cost per attempt by s; what it solves and the caps stay.
+    least_share : of what consumers pay; smaller shares do not count as earning. By default any revenue does.
     providers : restrict the market to these, the entrant among them. access : what the arbitrageur may buy from.
     levels : default those of `solve` for the market with the entrant.
     accounting, allocation, max_budget, max_attempts, prices, points, tolerance : see `solve`.
@@ -61,11 +63,12 @@ def enter(
     schedule does so, and it sells). Its direct cost falls as 1 / s, and a more capable entrant may be bought from as a less
     capable one is, at a lower bill, so earning at s is earning above s. The search takes the first capability searched at which
     it earns, and bisects from the one before. Under budget allocation small slices of a poor entrant may screen out easy
-    problems, so with arbitrage `shares` says more than the first sign of revenue; slices finer than the grid go unseen.
+    problems: `shares` and `least_share` say more than the first sign of revenue. Slices finer than the grid go unseen.
     """
     asked = {
         "entrant": entrant,
         "capability": list(capability),
+        "least_share": least_share,
         "providers": list(providers) if providers is not None else None,
         "access": list(access) if access is not None else None,
         "levels": None if levels is None else [float(u) for u in levels],
@@ -80,6 +83,8 @@ def enter(
     low, high, number = capability
     if not 0 < low <= high < np.inf or number < 1:
         raise UsageError(f"capability {low:g}:{high:g}:{number} must be positive numbers, low to high, and how many of them")
+    if not 0 <= least_share < 1:
+        raise UsageError(f"the least share must lie in [0, 1), not {least_share:g}. A percentage? Divide by 100.")
     say = progress or (lambda what, share: None)
     whole = (market if providers is None else market.restrict(providers)).at_prices(prices or {})
     whole = replace(whole, arbitrageurs=())  # fixed policies of the file may buy from the entrant
@@ -124,8 +129,8 @@ def enter(
             say(f"capability {s:.3g}", 0.2 + 0.8 * (case == "with_arbitrage") * k / (number + 7))
             rows.append(at(float(s)))
         shares[case] = np.array([_mean(row) for row in rows])
-        first = next((k for k, row in enumerate(rows) if _earns(row)), None)
-        earliest[case] = _bisected(at, capabilities, first)
+        first = next((k for k, row in enumerate(rows) if _earns(row, least_share)), None)
+        earliest[case] = _bisected(at, capabilities, first, least_share)
     say("done", 1.0)
     return Entry(
         entrant=entrant,
@@ -173,8 +178,8 @@ class _Search:
         return replace(self.market, providers=tuple(providers))
 
 
-def _earns(share: FloatArray) -> bool:
-    return bool((share[np.isfinite(share)] > EARNS).any())
+def _earns(share: FloatArray, least: float) -> bool:
+    return bool((share[np.isfinite(share)] > max(least, EARNS)).any())
 
 
 def _mean(share: FloatArray) -> float:
@@ -182,7 +187,7 @@ def _mean(share: FloatArray) -> float:
     return float(known.mean()) if known.size else np.nan
 
 
-def _bisected(at: Callable[[float], FloatArray], capabilities: FloatArray, first: int | None) -> Earliest:
+def _bisected(at: Callable[[float], FloatArray], capabilities: FloatArray, first: int | None, least: float) -> Earliest:
     """The smallest capability at which the entrant earns, between the first searched that does and the one before."""
     if first is None:
         return Earliest(capability=np.nan, at_lowest=False)
@@ -191,7 +196,7 @@ def _bisected(at: Callable[[float], FloatArray], capabilities: FloatArray, first
     idle, earning = float(capabilities[first - 1]), float(capabilities[first])
     while earning > idle * (1 + CAPABILITY_TOLERANCE):
         middle = float(np.sqrt(idle * earning))
-        if _earns(at(middle)):
+        if _earns(at(middle), least):
             earning = middle
         else:
             idle = middle

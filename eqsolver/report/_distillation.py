@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 from rich.console import Console
 
 from eqsolver.posted import Distillation, Student
@@ -77,7 +77,8 @@ def _fit(found: Distillation, console: Console) -> None:
     if fit["slope_p05"] is not None:
         resamples = found.fit.slopes.size
         said += f"; slope {fit['slope_p05']:.4f} to {fit['slope_p95']:.4f} (5-95 % of {counted(resamples, 'resample')})"
-    say(console, f"{said}: {100 * fit['slope'] * np.log(10):.1f} points for ten times the tokens.")
+    say(console, f"{said}.")
+    say(console, f"Ten times the tokens: {100 * fit['slope'] * np.log(10):+.1f} points of margin.")
 
 
 def _policies(found: Distillation, console: Console) -> None:
@@ -120,8 +121,8 @@ def save_distillation_figures(found: Distillation, folder: Path) -> list[Path]:
 
 def _draw_margins(found: Distillation) -> Figure:
     resamples = found.students[0].mean_margins.size
-    bands = f", 5-95 % over {resamples} resamples of the problems" if resamples else ""
-    figure, axes = new_figure(f"Arbitrageur's mean margin against distillation tokens{bands}")
+    bands = f", 5-95 % over {resamples} resamples" if resamples else ""
+    figure, axes = new_figure(f"Mean margin against distillation tokens{bands}")
     for i, student in enumerate(found.students):
         if student.tokens is None:
             continue
@@ -167,6 +168,7 @@ def _draw_students(found: Distillation) -> Figure:
         costs.plot(performance, cost, label=student.name, **style)
     costs.plot(*found.teacher_alone, color="black", linewidth=1.4, label=found.teacher)
     attempts.set_xscale("log")
+    attempts.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     attempts.set_ylim(bottom=0)
     attempts.yaxis.set_major_formatter(PercentFormatter(1.0))
     attempts.set_xlabel("attempts k")
@@ -174,6 +176,7 @@ def _draw_students(found: Distillation) -> Figure:
     costs.xaxis.set_major_formatter(PercentFormatter(1.0))
     costs.set_xlabel("performance: share of problems solved")
     money_axis(costs, found.market.unit, [found.teacher_alone[1], *(student.alone[1] for student in found.students)])
+    costs.set_ylim(bottom=1e-4 * float(found.teacher_alone[1, -1]))
     figure.legend(*costs.get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize=8)
     return figure
 

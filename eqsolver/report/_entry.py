@@ -32,9 +32,7 @@ def print_entry(found: Entry, console: Console) -> None:
         _shares(found, console)
         for key, situation in SITUATIONS.items():
             segments = {CASES[case]: of[key] for case, of in found.segmentation.items()}
-            say(console, "")
-            say(console, f"{situation.capitalize()}:")
-            print_segments(found.solved[key].market.names, segments, console)
+            print_segments(found.solved[key].market.names, segments, console, f", {situation}")
         _policies(found, console)
         _capability(found, console)
 
@@ -83,6 +81,9 @@ def _capability(found: Entry, console: Console) -> None:
     show(console, title, key, [Group("", tuple(CASES.values()), shares)])
     for case, name in CASES.items():
         say(console, f"  {name}: {_earliest(found, case)}")
+    least = found.options["least_share"]
+    if least:
+        say(console, f"It earns if its share at some level is above {percent(least, 2)} %.", "dim")
     say(console, "With arbitrage here: the optimal schedule for each level, resold at the market price.", "dim")
 
 
@@ -121,14 +122,15 @@ def _draw_revenue(found: Entry) -> Figure:
 
 def _draw_prices(found: Entry) -> Figure:
     figure, axes = new_figure(f"What consumers pay, without and with {found.entrant}")
-    level_axis(axes, found.levels)
+    priced = np.isfinite(found.price["without_arbitrage"]["with_entrant"])
+    level_axis(axes, found.levels[priced] if priced.any() else found.levels)
     shown: list[FloatArray] = []
     for case, colour in zip(CASES, ("black", COLOURS[2]), strict=True):
-        for situation, style in zip(SITUATIONS, ("--", "-"), strict=True):
+        for situation, width, alpha in zip(SITUATIONS, (5.0, 1.4), (0.3, 1.0), strict=True):
             values = found.price[case][situation]
             shown.append(values)
             label = f"{CASES[case]}, {SITUATIONS[situation]}"
-            line(axes, found.levels, values, color=colour, linestyle=style, linewidth=1.5, label=label)
+            line(axes, found.levels, values, color=colour, linewidth=width, alpha=alpha, label=label)
     money_axis(axes, found.solved["with_entrant"].market.unit, shown)
     axes.legend(frameon=False, loc="upper left", fontsize=8)
     return figure

@@ -304,12 +304,13 @@ def print_head(market: Market, rules: Rules, who: str, console: Console) -> None
         say(console, f"Prices: {', '.join(changed)}.")
 
 
-def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], console: Console) -> None:
-    """How widely each provider sells, and how concentrated revenue is, side by side: one column per situation."""
+def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], console: Console, where: str = "") -> None:
+    """How widely each provider sells, and how concentrated revenue is, side by side: one column per key of `found`."""
     cases = list(found.values())
     key = Group("", ("provider",), (tuple(names),), text=True)
     widths = tuple(tuple(f"{width:.2f}" for width in one.widths) for one in cases)
-    show(console, "Segments: points of performance at which each provider has revenue", key, [Group("", tuple(found), widths)])
+    title = f"Segments{where}: points of performance at which each provider has revenue"
+    show(console, title, key, [Group("", tuple(found), widths)])
     for title, values in (
         ("providers with revenue at a level, on average", [_mean(one.sellers) for one in cases]),
         ("HHI of their revenue at a level, on average", [_mean(one.hhi) for one in cases]),

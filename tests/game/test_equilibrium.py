@@ -64,22 +64,31 @@ def test_a_monopolist_takes_the_whole_budget(kind: str) -> None:
 
 
 def test_complements_are_marked_up_twice() -> None:
-    """Two providers that only together reach the level a customer wants for r: every pair of prices on the line
-    m_a A_a + m_b A_b = r with both above cost is an equilibrium, each taking what the other leaves (Cournot, complements)."""
-    halves = [Geometric(success=[1.0, 0.0]), Geometric(success=[0.0, 1.0])]
+    """Two providers that only together reach the level wanted, the cheap one asked first: units are 1 and 5 (half of 10).
+
+    Each takes what the other leaves of the budget r, so prices end on the line m_a + 5 m_b = r, whatever the split (Cournot's
+    complements), and either's further mark-up loses both the sale.
+    """
+    odds = [Geometric(success=[1.0, 0.0]), Geometric(success=[0.0, 1.0])]
     providers = tuple(
-        Provider(name=name, odds=odds, spend=[1.0, 1.0], highest_price=50.0) for name, odds in zip("ab", halves, strict=True)
+        Provider(name=name, odds=o, spend=[w, w], highest_price=50.0)
+        for name, o, w in zip("ab", odds, (1.0, 10.0), strict=True)
     )
-    market = Market(name="complements", providers=providers, weights=[0.5, 0.5], max_budget=2.0)
-    found = equilibrium(market, consumers=[Target(level=1.0, budget=6.0)], regimes=["direct", "competitive"])
+    market = Market(name="complements", providers=providers, weights=[0.5, 0.5], max_budget=11.0)
+    m_a, m_b, r = sympy.symbols("m_a m_b r", positive=True)
+    best = sympy.solve(sympy.Eq(m_a + 5 * m_b, r), m_a)[0].subs(r, 12)
+    wanted = [Target(level=1.0, budget=12.0)]
+    found = equilibrium(market, consumers=wanted, regimes=["direct", "competitive"])
     both = found.regimes["competitive"]
     assert found.regimes["direct"].outcome.served[0] == 0.0
     assert both.outcome.served[0] == pytest.approx(1.0)
-    assert both.relative.max() <= 5e-3
-    assert both.outcome.consumer_bill[0] == pytest.approx(6.0, rel=5e-3)
-    up = Stage(market=market, terms=rules(market), bounds=np.array([[0.4, 50.0]] * 2), targets=np.array([1.0]))
-    sold = up.conduct("competitive", {}).sold(crowd([Target(level=1.0, budget=6.0)]), both.prices * [1.0, 1.02])
-    assert sold[0].sum() == 0.0, "a further mark-up of the one loses the other its sales too"
+    assert both.certified
+    for prices in both.prices:
+        assert prices[0] == pytest.approx(float(best.subs(m_b, prices[1])), rel=5e-3)
+    stage = Stage(market=market, terms=rules(market), bounds=np.array([[0.4, 50.0]] * 2), targets=np.array([1.0]))
+    conduct = stage.conduct("competitive", {})
+    for dearer in ([1.02, 1.0], [1.0, 1.02]):
+        assert conduct.sold(crowd(wanted), both.prices * dearer).sum() == 0.0
 
 
 @pytest.mark.parametrize("regime", ["direct", "matching", "competitive", "dear"])

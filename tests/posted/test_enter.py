@@ -149,6 +149,18 @@ def test_a_price_multiplier_counts_like_the_inverse_of_capability_without_arbitr
     np.testing.assert_allclose(two / one, 2.0, rtol=0.05)
 
 
+def test_a_share_that_must_be_larger_is_earned_later_and_where_it_is_said_to_be() -> None:
+    some, much = (enter(MARKET, "new", **FAST, least_share=least) for least in (0.0, 0.3))
+    assert much.earliest["with_arbitrage"].capability > 2 * some.earliest["with_arbitrage"].capability
+    for found, least in ((some, 0.0), (much, 0.3)):
+        for factor, enough in ((1.0, True), (0.985, False)):
+            s = factor * found.earliest["with_arbitrage"].capability
+            cheaper = replace(MARKET.providers[1], spend=MARKET.providers[1].spend / s)
+            market = replace(MARKET, providers=(MARKET.providers[0], cheaper, MARKET.providers[2]))
+            share = solve(market, levels=FAST["levels"], points=30).schedule.policy.resale.revenue_share[1]
+            assert (share[np.isfinite(share)] > max(least, 1e-9)).any() == enough
+
+
 def test_fixed_policies_of_the_market_file_do_not_stand_in_the_way() -> None:
     policy = Policy(order=("new", "large"), thresholds=(1.0, 1.0))
     market = replace(MARKET, arbitrageurs=(Arbitrageur(name="fixed", policies=(policy,)),))

@@ -92,7 +92,9 @@ def test_a_completed_set_costs_at_any_ratio_what_the_grid_does(market: Market, r
 
 @settings(max_examples=40, deadline=None)
 @given(market=markets(sellers=(2, 2)), m=st.tuples(st.floats(0.3, 3), st.floats(0.3, 3)), scale=st.sampled_from([0.5, 4.0]))
-def test_costs_are_homogeneous_and_concave_and_units_are_their_slope(market: Market, m: tuple[float, float], scale: float) -> None:
+def test_costs_are_homogeneous_and_concave_and_units_are_their_slope(
+    market: Market, m: tuple[float, float], scale: float
+) -> None:
     search = Completion(made=prepared(market), levels=LEVELS)
     search.complete(np.ones(2), 0, LOW, HIGH, 1e-9)
     found, at = search.found(), np.array(m)
