@@ -14,6 +14,10 @@ Row = Callable[[int, int], FloatArray]
 """(player, action of the rival) -> (n,) payoffs of all of the player's actions against it."""
 
 
+NOTHING = 1e-9
+"""Share of the largest payoff below which a payoff counts as no larger, where gains are told as shares of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mixed:
     """An equilibrium of a two-player game of n actions each.
@@ -55,6 +59,7 @@ def double_oracle(
         return rows[player][action]
 
     best: Mixed | None = None
+    best_relative = np.inf
     for rounds in range(1, max_rounds + 1):
         tables = [np.stack([against(player, a)[held[player]] for a in held[1 - player]], axis=1) for player in (0, 1)]
         found = bimatrix_equilibrium(tables[0], tables[1].T)
@@ -75,9 +80,10 @@ def double_oracle(
             rounds=rounds,
             stalled=False,
         )
-        relative = float(np.max(now.gain / np.maximum(np.abs(value), np.finfo(float).tiny)))
-        if best is None or relative <= float(np.max(best.gain / np.maximum(np.abs(best.value), np.finfo(float).tiny))):
-            best = now
+        least = NOTHING * max(float(np.abs(payoff).max()) for payoff in payoffs)
+        relative = float(np.max(now.gain / np.maximum(np.abs(value), least))) if now.gain.any() else 0.0
+        if relative <= best_relative:
+            best, best_relative = now, relative
         if tell is not None:
             tell(relative)
         if relative <= tolerance:
