@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eqsolver._errors import EqsolverError, MarketError, NotCertified, UsageError
     from eqsolver.estimate import Calibration, calibrate
-    from eqsolver.game import Equilibrium, equilibrium
+    from eqsolver.game import Equilibrium, equilibrium, sweep
     from eqsolver.market import (
         Arbitrageur,
         Consumers,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "_errors": ("EqsolverError", "MarketError", "NotCertified", "UsageError"),
     "estimate": ("Calibration", "calibrate"),
-    "game": ("Equilibrium", "equilibrium"),
+    "game": ("Equilibrium", "equilibrium", "sweep"),
     "market": (
         "Arbitrageur",
         "Consumers",
@@ -91,6 +91,7 @@ __all__ = [
     "equilibrium",
     "load",
     "solve",
+    "sweep",
     "technology",
     "write_spec",
 ]

@@ -106,6 +106,22 @@ def consumers(text: str | None, option: str = "--value") -> list[Consumers] | No
     return found
 
 
+def axis(text: str) -> tuple[str, list[float]]:
+    """`NAME=lo:hi:n` or `NAME=a,b,...`: what a sweep varies, and over which values."""
+    name, equals, values = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--over {text!r}: give NAME=lo:hi:n or NAME=a,b,..., such as marginal-cost=0.2:0.6:5")
+    if ":" not in values:
+        return name, [number(part, "--over", text) for part in values.split(",")]
+    parts = values.split(":")
+    if len(parts) != 3:
+        raise UsageError(f"--over {text!r}: give NAME=lo:hi:n, such as marginal-cost=0.2:0.6:5")
+    low, high, n = number(parts[0], "--over", text), number(parts[1], "--over", text), count(parts[2], "--over", text)
+    if not 1 <= n <= 100_000:
+        raise UsageError(f"--over {text!r}: n must lie between 1 and 100000")
+    return name, [low] if n == 1 else [low + (high - low) * step / (n - 1) for step in range(n)]
+
+
 def price_bounds(text: str | None) -> tuple[float, float] | None:
     """`lo:hi`."""
     if text is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from eqsolver._cli import (
     MaxBudget,
     Providers,
     Quiet,
+    Seed,
     Unit,
     check_outputs,
     hand_over,
@@ -41,6 +43,7 @@ ValueOption = Annotated[
         help="Consumers instead of the market's: lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V.",
     ),
 ]
+Jobs = Annotated[int, typer.Option(metavar="n", help="Games solved at once; -1: one per core.")]
 Bounds = Annotated[str | None, typer.Option(metavar="lo:hi", help="Lowest and highest multiplier of list price.")]
 
 
@@ -60,6 +63,9 @@ def equilibrium(
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
+    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 0,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
     unit: Unit = None,
     json: Json = None,
     figures: Figures = None,
@@ -80,6 +86,9 @@ def equilibrium(
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "points": points,
+        "bootstrap": bootstrap,
+        "seed": seed,
+        "jobs": jobs,
     }
     check_outputs(json, figures)
     with progress(quiet) as say:
@@ -88,11 +97,7 @@ def equilibrium(
 
         say("reading", 0.0)
         loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
-        if not loaded.consumers and value is None:
-            raise UsageError(
-                f"market {loaded.name!r} says nothing of its consumers, and logs cannot: "
-                "what is a verified solution worth to them? Give --value, such as lognormal:0.4:1"
-            )
+        _need_consumers(loaded, value)
         found = solve_game(loaded, **options, progress=say)
 
     from eqsolver import report
@@ -101,3 +106,91 @@ def equilibrium(
     if found.uncertified:
         worst = ", ".join(f"{name} ({found.regimes[name].relative.max():.2g})" for name in found.uncertified)
         stop(f"solved, but the best certificate found is not within the tolerance in {worst}", 1)
+
+
+def sweep(
+    market: MarketPaths,
+    over: Annotated[list[str], typer.Option(metavar="NAME=lo:hi:n|NAME=a,b,...", help="What to vary; may be repeated.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="results.csv", help="CSV, or .parquet with pyarrow.")],
+    regimes: Regimes = "direct,matching,monopoly,competitive",
+    strategic: Strategic = None,
+    marginal_cost: MarginalCost = None,
+    value: ValueOption = None,
+    price_bounds: Bounds = None,
+    tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
+    tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
+    max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
+    providers: Providers = None,
+    accounting: Accountings = Accounting.attempts,
+    allocation: Allocations = Allocation.budget,
+    max_budget: MaxBudget = None,
+    max_attempts: MaxAttempts = None,
+    points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
+    jobs: Jobs = 1,
+    backend: Annotated[str, typer.Option(help="Of joblib: loky, threading, or dask where a cluster is set up.")] = "loky",
+    unit: Unit = None,
+    quiet: Quiet = False,
+) -> None:
+    """Equilibria over a grid of assumptions, resumed where an earlier run stopped (1 if a cell failed).
+
+    NAME: value, sigma, marginal-cost, marginal-cost.PROVIDER, capability.PROVIDER, price.PROVIDER, overhead,
+    overhead.ARBITRAGEUR, max-budget.
+    """
+    from eqsolver._files import check_writable
+
+    check_writable(output)
+    axes = [arguments.axis(text) for text in over]
+    options: dict[str, Any] = {
+        "regimes": arguments.names(regimes, "--regimes"),
+        "strategic": arguments.names(strategic, "--strategic"),
+        "marginal_costs": arguments.marginal_costs(marginal_cost),
+        "price_bounds": arguments.price_bounds(price_bounds),
+        "tick": tick,
+        "tolerance": tolerance,
+        "max_rounds": max_rounds,
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "points": points,
+    }
+    options = {name: chosen for name, chosen in options.items() if chosen is not None}
+    with progress(quiet) as say:
+        from eqsolver.game import sweep as solve_all
+        from eqsolver.market import load
+
+        loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
+        _need_consumers(loaded, value)
+        ledger = output.with_name(output.name + ".ledger")
+        wanted = arguments.consumers(value)
+        table = solve_all(loaded, axes, ledger=ledger, jobs=jobs, backend=backend, progress=say, consumers=wanted, **options)
+    _save(table, output)
+    failed = int(table["failed"].notna().sum()) if "failed" in table else 0
+    if not quiet:
+        typer.echo(f"Wrote {output}: {len(table)} rows of {len(table[[name for name, _ in axes]].drop_duplicates())} cells.")
+    if failed:
+        stop(f"{failed} of the cells failed; why stands in the column `failed`", 1)
+
+
+def _need_consumers(market: Any, value: str | None) -> None:
+    if not market.consumers and value is None:
+        raise UsageError(
+            f"market {market.name!r} says nothing of its consumers, and logs cannot: "
+            "what is a verified solution worth to them? Give --value, such as lognormal:0.4:1"
+        )
+
+
+def _save(table: Any, output: Path) -> None:
+    import io
+
+    from eqsolver._files import write_whole
+
+    if output.suffix != ".parquet":
+        write_whole(output, table.to_csv(index=False))
+        return
+    buffer = io.BytesIO()
+    try:
+        table.to_parquet(buffer, index=False)
+    except ImportError:
+        raise UsageError(f"{output}: Parquet needs pyarrow, which is not installed; name a .csv file") from None
+    write_whole(output, buffer.getvalue())

@@ -36,7 +36,7 @@ from eqsolver._cli import (
     stop,
     tell_unreached,
 )
-from eqsolver._cli_game import equilibrium
+from eqsolver._cli_game import equilibrium, sweep
 
 
 @app.command()
@@ -291,6 +291,7 @@ def schema() -> None:
 
 
 app.command()(answers(equilibrium))
+app.command()(answers(sweep))
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from eqsolver.game._consumers import Crowd, crowd, discretised
 from eqsolver.game._equilibrium import Equilibrium, Strategies, equilibrium
 from eqsolver.game._outcome import Outcome, outcome
 from eqsolver.game._regimes import BUILT_IN, Stage
+from eqsolver.game._sweep import sweep
 
 __all__ = [
     "BUILT_IN",
@@ -16,4 +17,5 @@ __all__ = [
     "discretised",
     "equilibrium",
     "outcome",
+    "sweep",
 ]

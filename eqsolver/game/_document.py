@@ -24,8 +24,8 @@ def document(solved: Equilibrium) -> dict[str, Any]:
         "players": [market.names[i] for i in solved.players],
         "marginal_costs": {p.name: p.marginal_cost for p in market.providers},
         "consumers": [{"kind": type(c).__name__.lower(), **asdict(c)} for c in solved.consumers],
-        "regimes": {name: _strategies(found, market.names) for name, found in solved.regimes.items()},
-        "posted": {name: _strategies(found, market.names) for name, found in solved.posted.items()},
+        "regimes": {n: _strategies(f, market.names) | _bands(solved, n, "equilibrium") for n, f in solved.regimes.items()},
+        "posted": {n: _strategies(f, market.names) | _bands(solved, n, "posted") for n, f in solved.posted.items()},
         "version": solved.version,
         "options": dict(solved.options),
     }
@@ -68,6 +68,11 @@ def _strategies(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
         "tick": float(np.expm1(found.step)),
         "other_expected_prices": [by_provider(prices) for prices in found.others],
     }
+
+
+def _bands(solved: Equilibrium, regime: str, prices: str) -> dict[str, Any]:
+    found = solved.bands.get(f"{regime}, {prices}")
+    return {} if found is None else {"bands": {name: [_number(low), _number(high)] for name, (low, high) in found.items()}}
 
 
 def _number(value: float) -> float | None:

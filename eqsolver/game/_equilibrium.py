@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
+from eqsolver.game._bands import bands
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
 from eqsolver.game._many_players import solve_many
@@ -89,6 +90,7 @@ class Equilibrium:
     """A market's price game solved. regimes : by name, at equilibrium prices. posted : the same at posted prices.
 
     players : positions of the providers that move. tolerance : relative ε asked for.
+    bands : with bootstrap, by "regime, prices" and column of `to_frame`, 5 % and 95 % points over resampled problems.
     """
 
     market: Market
@@ -97,6 +99,7 @@ class Equilibrium:
     regimes: Mapping[str, Strategies]
     posted: Mapping[str, Strategies]
     tolerance: float
+    bands: Mapping[str, Mapping[str, tuple[float, float]]]
     options: Mapping[str, Any]
 
     @property
@@ -138,6 +141,9 @@ def equilibrium(
     max_budget: float | None = None,
     max_attempts: int | None = None,
     points: int | None = None,
+    bootstrap: int = 0,
+    seed: int = 0,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Equilibrium:
     """Prices at which no provider gains by another price, in every regime of arbitrage.
@@ -152,7 +158,9 @@ def equilibrium(
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
     accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
-        arbitrageurs' schedules. progress : is told what is being done, and the share done.
+        arbitrageurs' schedules.
+    bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
+    progress : is told what is being done, and the share done.
 
     Raises
     ------
@@ -165,6 +173,8 @@ def equilibrium(
     correlated equilibrium, named as such. Every ε is a bound over all prices within the bounds, not only ticks.
     """
     say = progress or (lambda what, share: None)
+    if bootstrap < 0 or seed < 0:
+        raise UsageError(f"bootstrap and seed must be >= 0, not {bootstrap} and {seed}")
     market = _with_costs(market, marginal_costs)
     found = tuple(consumers) if consumers is not None else market.consumers
     crowded = crowd(found)
@@ -191,6 +201,22 @@ def equilibrium(
 
         solved[name] = game.solve(conduct, name, own, tell)
         posted[name] = game.posted(stage.conduct(name, own))
+    options: dict[str, Any] = {
+        "regimes": list(regimes),
+        "strategic": None if strategic is None else list(strategic),
+        "price_bounds": price_bounds,
+        "tick": tick,
+        "tolerance": tolerance,
+        "max_rounds": max_rounds,
+        "accounting": accounting,
+        "allocation": allocation,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "points": points,
+    }
+    spread: dict[str, dict[str, tuple[float, float]]] = {}
+    if bootstrap:
+        spread = bands(market, found, options, resamples=bootstrap, seed=seed, jobs=jobs, progress=say)
     return Equilibrium(
         market=market,
         consumers=found,
@@ -198,19 +224,8 @@ def equilibrium(
         regimes=solved,
         posted=posted,
         tolerance=tolerance,
-        options={
-            "regimes": list(regimes),
-            "strategic": None if strategic is None else list(strategic),
-            "price_bounds": None if price_bounds is None else list(price_bounds),
-            "tick": tick,
-            "tolerance": tolerance,
-            "max_rounds": max_rounds,
-            "accounting": accounting,
-            "allocation": allocation,
-            "max_budget": max_budget,
-            "max_attempts": max_attempts,
-            "points": points,
-        },
+        bands=spread,
+        options={**options, "bootstrap": bootstrap, "seed": seed},
     )
 
 
