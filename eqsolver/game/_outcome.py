@@ -83,7 +83,7 @@ def outcome(conduct: Conduct, crowd: Crowd, prices: FloatArray, marginal_costs: 
         revenue=prices * account.units,
         profit=(prices - marginal_costs) * account.units,
         arbitrageur_profit=account.arbitrageur_profit,
-        overhead=account.overhead,
+        overhead=np.maximum(account.overhead, 0.0),  # it is a difference: rounding may take it below
         consumer_bill=account.gross - account.surplus,
         consumer_surplus=account.surplus,
         solved=account.solved,

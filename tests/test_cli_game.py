@@ -1,0 +1,133 @@
+"""The commands of the price game, end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from eqsolver.cli import app
+
+MARKET = """\
+max_budget = 2.0
+classes = [
+  {weight = 0.5, success = {a = 0.5, b = 0.75}, mean_cost = {a = 0.25, b = 0.5}},
+  {weight = 0.5, success = {a = 0.25, b = 0.5}, mean_cost = {a = 0.25, b = 0.5}},
+]
+[[providers]]
+name = "a"
+[[providers]]
+name = "b"
+marginal_cost = 0.3
+[[arbitrageurs]]
+name = "broker"
+overhead = 0.01
+[[consumers]]
+kind = "population"
+distribution = "lognormal"
+parameters = [2.0, 1.0]
+[[regimes]]
+name = "brokered"
+arbitrageurs = ["broker"]
+"""
+QUICK = ("--points", "16", "--tick", "0.02")
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Path:
+    path = tmp_path / "market.toml"
+    path.write_text(MARKET)
+    return path
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_json_has_every_documented_key(market: Path) -> None:
+    done = run("equilibrium", market, "--regimes", "direct,brokered", "--json", "-", *QUICK)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert {"market", "unit", "players", "consumers", "regimes", "posted", "version", "options"} <= set(found)
+    assert found["players"] == ["a", "b"]
+    for group in ("regimes", "posted"):
+        assert list(found[group]) == ["direct", "brokered"]
+        for regime in found[group].values():
+            wanted = {
+                "kind", "strategies", "epsilon", "arbitrageur_epsilon", "expected_price", "revenue", "profit", "units",
+                "arbitrageur_profit", "overhead", "consumer_bill", "consumer_surplus", "solved_share", "hhi", "cross_price",
+                "policies_added", "rounds",
+            }  # fmt: skip
+            assert wanted <= set(regime)
+            paid = sum(regime["revenue"].values()) + sum(regime["arbitrageur_profit"].values()) + regime["overhead"]
+            assert paid == pytest.approx(regime["consumer_bill"], rel=1e-9)
+    for provider in found["regimes"]["brokered"]["strategies"].values():
+        assert sum(provider["probabilities"]) == pytest.approx(1.0)
+    assert found["posted"]["brokered"]["overhead"] > 0
+
+
+def test_tables_say_what_is_assumed_and_figures_are_drawn(market: Path, tmp_path: Path) -> None:
+    done = run("equilibrium", market, "--figures", tmp_path / "figures", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "Assumed: marginal costs" in done.stdout
+    assert "values lognormal" in done.stdout
+    for name in ("prices", "shifts"):
+        assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("value", ["lognormal:2:1", "uniform:0:6", "target:0.6:1.5", "value:3,value:1"])
+def test_every_kind_of_consumers_can_be_given(market: Path, value: str) -> None:
+    done = run("equilibrium", market, "--value", value, "--regimes", "competitive", *QUICK)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--value", "normal:1:1"), "none of lognormal"),
+        (("--value", "value:x"), "not a number"),
+        (("--regimes", "nobody"), "unknown regime"),
+        (("--strategic", "c"), "unknown provider"),
+        (("--marginal-cost", "a=x"), "not a number"),
+        (("--price-bounds", "1"), "lowest:highest"),
+        (("--price-bounds", "3:1"), "low < high"),
+        (("--tick", "-1"), "tick"),
+    ],
+)
+def test_bad_usage_is_said_in_words_with_exit_code_two(market: Path, options: tuple[str, str], told: str) -> None:
+    done = run("equilibrium", market, *options)
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_logs_without_consumers_end_with_two_and_say_why(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").write_text('{"id": "x", "attempts": [0, 1], "mean_cost": 0.5}\n')
+    done = run("equilibrium", tmp_path, "--max-budget", "2")
+    assert done.exit_code == 2
+    assert "worth" in done.stderr
+    assert run("equilibrium", tmp_path, "--max-budget", "2", "--value", "lognormal:2:1", *QUICK).exit_code in (0, 1)
+
+
+def test_a_certificate_that_is_not_reached_ends_with_one(market: Path) -> None:
+    done = run("equilibrium", market, "--regimes", "direct", "--max-rounds", "1", "--points", "16")
+    assert done.exit_code == 1
+    assert "certificate" in done.stderr
+
+
+def test_a_sweep_writes_a_row_per_cell_regime_and_prices_and_resumes(market: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results.csv"
+    command = ("sweep", market, "--over", "marginal-cost=0.2:0.4:2", "--regimes", "direct,brokered", "-o", out, *QUICK)
+    assert run(*command).exit_code == 0
+    first = out.read_bytes()
+    table = pd.read_csv(out)
+    assert len(table) == 2 * 2 * 2
+    assert run(*command).exit_code == 0
+    assert out.read_bytes() == first
+    assert run("sweep", market, "--over", "nothing=1", "-o", out).exit_code == 2
+    assert run("sweep", market, "--over", "value", "-o", out).exit_code == 2
+    assert out.read_bytes() == first
