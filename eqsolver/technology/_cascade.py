@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.technology._schedule import REACH
@@ -39,6 +40,70 @@ def cascade_costs(edges: Sequence[FloatArray], order: Sequence[int]) -> FloatArr
         else:
             np.cumsum(edges[axis][before], axis=axis, out=total[after])
     return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Crossings:
+    """Where cascades pass levels: the last provider's grid interval in which each is met.
+
+    level : (K,) index of the level. end : (K, A) the node at the interval's far end. axis : of the last provider.
+    share : (K,) how much of the interval is needed, in (0, 1]. cost : (K,) the bill with that share of the interval's.
+    """
+
+    level: IntArray
+    end: IntArray
+    axis: int
+    share: FloatArray
+    cost: FloatArray
+
+    def where(self, kept: NDArray[np.bool_]) -> Crossings:
+        """Those kept, (K,) booleans."""
+        return replace(self, level=self.level[kept], end=self.end[kept], share=self.share[kept], cost=self.cost[kept])
+
+    def allotted(self, grid: Sequence[FloatArray]) -> FloatArray:
+        """(K,) sum of all allotments where the level is met."""
+        total = np.sum([points[end] for points, end in zip(grid, self.end.T, strict=True)], axis=0)
+        points, end = grid[self.axis], self.end[:, self.axis]
+        allotted: FloatArray = total - (1.0 - self.share) * (points[end] - points[end - 1])
+        return allotted
+
+
+def crossings(
+    solved: FloatArray,
+    cost: FloatArray,
+    reached: IntArray,
+    axis: int,
+    levels: FloatArray,
+    below: FloatArray,
+    *,
+    whole: bool,
+) -> Crossings:
+    """Every passing of a level along an axis that costs no more than `below`, (L,) nondecreasing.
+
+    Parameters
+    ----------
+    solved, cost : (J_1, ..., J_A), cost being `cascade_costs` of an order that ends with `axis`. levels : (L,) increasing.
+    reached : (J_1, ..., J_A) how many of the levels each node reaches.
+    whole : a level takes the whole interval it is met in; otherwise cost is linear in the share solved within it.
+
+    Notes
+    -----
+    What the node before an interval costs is a lower bound, so that few of the passings are ever looked at.
+    """
+    here = (slice(None),) * solved.ndim
+    before, after = _without_end(here, axis, slice(-1)), _without_end(here, axis, slice(1, None))
+    most = np.append(-np.inf, below)[reached[after]]
+    nodes = np.nonzero((reached[before] < reached[after]) & (cost[before] < most))
+    first = reached[before][nodes]
+    count = reached[after][nodes] - first
+    row = np.repeat(np.arange(count.size), count)
+    level = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count) + first[row]
+    low, high, paid, full = (values[part][nodes][row] for values in (solved, cost) for part in (before, after))
+    share = np.ones(row.size) if whole else np.clip((levels[level] - REACH - low) / (high - low), 0.0, 1.0)
+    end = np.stack([index[row] for index in nodes], axis=-1)
+    end[:, axis] += 1
+    found = Crossings(level=level, end=end, axis=axis, share=share, cost=paid + share * (full - paid))
+    return found.where(found.cost <= below[level])
 
 
 def _without_end(index: tuple[slice, ...], axis: int, part: slice) -> tuple[slice, ...]:

@@ -11,20 +11,31 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.technology._cascade import threshold_table
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
-from eqsolver.technology._policies import cascades_on_grid, weighted
+from eqsolver.technology._path import Block
+from eqsolver.technology._policies import promising_cascades, weighted
 from eqsolver.technology._technology import Technology
+from eqsolver.technology._zoom import SPAN, zoom
 
 _ROWS = 4096
 """Threshold vectors tabulated per order; with more on the grid, every few, and then those around the best."""
 
+STARTS = 3
+"""Cascades per level that are zoomed in upon."""
+
+FIRST_ROUNDS = 3
+"""Rounds of the first zoom, which chooses between them."""
+
+ZOOMS = 2
+"""Later zooms, upon the best found for each level."""
+
 LEADERS = 3
-"""Single cascades whose neighbourhoods are searched, beside those of the best per level."""
+"""Single cascades whose neighbourhoods are searched."""
 
 STRIDE = 8.0
-"""How many grid points away the first round of the search looks, beyond local optima of the grid."""
+"""How many grid points away the first round of that search looks, beyond local optima of the grid."""
 
-ROUNDS = 9
-"""Rounds of the search on and between grid points; each halves its stride."""
+ROUNDS = 10
+"""Rounds of a later zoom, and of the search around single cascades, which halves its stride in each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,22 +55,27 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
 
     Notes
     -----
-    All orders and grid thresholds at once; then, unless the grid is exact, a pattern search moves one threshold at a time, or
-    swaps neighbours, on the exact steps: one walk prices a candidate at every level, so all levels are improved together.
-    Its strides start at several grid points: a search over a much coarser grid once found a cheaper cascade at one level.
+    All orders and grid thresholds at once; then, unless the grid is exact, each level's most promising cascades are zoomed
+    in upon a little, and the best found for it all the way. One walk prices a cascade at every level, so what is found for
+    one serves its neighbours. The single cascade's thresholds are moved one at a time, or neighbours swapped.
     Optimal on an exact grid; elsewhere a local optimum (for how far from the best policy, see `schedule_bound`).
     Where no level has a market price, the single cascade is the one that reaches most levels, most cheaply.
     """
-    found = cascades_on_grid(made, prices, levels)
-    pool = {_filled(made, path) for path in found.paths if path}
-    pool |= set(_fitted_on_grid(made, prices, levels, market_price))
-    search = _Search(made, prices, levels, market_price, found)
-    search.offer(sorted(pool, key=lambda cascade: (cascade.order, cascade.thresholds)))
+    search = _Search(made, prices, levels, market_price)
+    search.offer(dict.fromkeys(_fitted_on_grid(made, prices, levels, market_price)))
+    promising = promising_cascades(made, prices, levels, keep=STARTS, apart=SPAN)
+    starts = [(cascade.path, float(levels[cascade.level])) for cascade in promising]
+    search.offer(_filled(made, path) for path, _ in starts)
     if not made.exact:
+        search.offer(_filled(made, path) for path in zoom(made, prices, starts, rounds=FIRST_ROUNDS))
+        for _ in range(ZOOMS):
+            holders = [_useful(made, path) for path in search.per_level.paths]
+            starts = [(path, float(level)) for path, level in zip(holders, levels, strict=True) if path]
+            search.offer(_filled(made, path) for path in zoom(made, prices, starts, rounds=ROUNDS))
         for halvings in range(ROUNDS):
-            known, score = search.cost.copy(), search.score
-            search.offer([near for best in search.leaders() for near in _neighbours(made, best, STRIDE * 0.5**halvings)])
-            if halvings and search.score <= score + 1e-6 and not (search.cost < known * (1 - 1e-5)).any():
+            score = search.score
+            search.offer([near for best in search.leaders for near in _neighbours(made, best, STRIDE * 0.5**halvings)])
+            if halvings and search.score <= score + 1e-6:
                 break
     return BestCascades(single=search.single, per_level=search.per_level)
 
@@ -67,13 +83,11 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
 class _Search:
     """The best cascades among those offered so far."""
 
-    def __init__(
-        self, made: Technology, prices: FloatArray, levels: FloatArray, market_price: FloatArray, start: PerLevel
-    ) -> None:
+    def __init__(self, made: Technology, prices: FloatArray, levels: FloatArray, market_price: FloatArray) -> None:
         self._made, self._prices, self._levels, self._market_price = made, prices, levels, market_price
-        self.per_level = start
+        units = np.full((levels.size, len(made.market.providers)), np.inf)
+        self.per_level = PerLevel(paths=((),) * levels.size, units=units, cost=bill(units, prices))
         self._ranked: list[tuple[tuple[float, float], Cascade]] = []
-        self._holders: list[Cascade | None] = [None] * levels.size
         self._seen: set[Cascade] = set()
 
     @property
@@ -85,12 +99,8 @@ class _Search:
         return self._ranked[0][0][0]
 
     @property
-    def cost(self) -> FloatArray:
-        return self.per_level.cost
-
     def leaders(self) -> list[Cascade]:
-        singles = [cascade for _, cascade in self._ranked]
-        return list(dict.fromkeys([*singles, *(holder for holder in self._holders if holder is not None)]))
+        return [cascade for _, cascade in self._ranked]
 
     def offer(self, candidates: Iterable[Cascade]) -> None:
         for cascade in candidates:
@@ -104,9 +114,6 @@ class _Search:
             self._ranked.append(((float(main), float(second)), cascade))
             self._ranked.sort(key=lambda entry: entry[0], reverse=True)
             del self._ranked[LEADERS:]
-            for level in np.flatnonzero((found.cost <= self.cost * (1 + 1e-12)) & np.isfinite(found.cost)):
-                if found.cost[level] < self.cost[level] * (1 - 1e-12) or self._holders[level] is None:
-                    self._holders[level] = cascade
             self.per_level = cheaper(self.per_level, found)
 
 
@@ -161,9 +168,14 @@ def _with_rest(made: Technology, order: list[int], tops: list[float]) -> Cascade
     return Cascade(order=tuple(order), thresholds=(*tops, rest))
 
 
-def _filled(made: Technology, path: tuple[tuple[int, float], ...]) -> Cascade:
+def _filled(made: Technology, path: tuple[Block, ...]) -> Cascade:
     """The cascade behind a path cut at its level: its last provider may be bought up to the cap."""
     return _with_rest(made, [i for i, _ in path], [b for _, b in path[:-1]])
+
+
+def _useful(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
+    """A path without the blocks that buy nothing, or from a provider that never solves anything within the cap."""
+    return tuple((i, top) for i, top in path if top > 0 and made.steps[i].at.size)
 
 
 def _neighbours(made: Technology, cascade: Cascade, share: float) -> Iterator[Cascade]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology._cascade import cascade_costs
+from eqsolver.technology._cascade import Crossings, cascade_costs, crossings
 from eqsolver.technology._curves import curves
 from eqsolver.technology._evaluate import PerLevel, bill
 from eqsolver.technology._hull import hull_of_nodes
 from eqsolver.technology._path import Block, cut
 from eqsolver.technology._schedule import REACH, ahead, cheapest_reaching, corner_ahead, shortest_paths, trace
 from eqsolver.technology._technology import Technology
+
+NEAR = 0.01
+"""How much dearer than the cheapest, relatively, a cascade on the grid may look and still be promising."""
 
 
 def weighted(made: Technology, prices: FloatArray) -> list[FloatArray]:
@@ -65,24 +69,58 @@ def schedule_hull(made: Technology, prices: FloatArray) -> tuple[FloatArray, Flo
     return hull_of_nodes(made.solved[allowed], shortest_paths(weighted(made, prices))[allowed])
 
 
-def cascades_on_grid(made: Technology, prices: FloatArray, levels: FloatArray) -> PerLevel:
-    """The cheapest threshold cascade for each level, over every provider order and all grid thresholds at once."""
-    edges = weighted(made, prices)
-    solved, allowed = made.solved, made.allowed
-    cheapest = np.full(levels.size, np.inf)
-    paths: list[tuple[Block, ...]] = [()] * levels.size
-    units = np.full((levels.size, len(made.market.providers)), np.inf)
-    nodes: dict[int, tuple[tuple[int, ...], int]] = {}
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Promising:
+    """What may be the cheapest cascade for a level. path : one block per provider, the last ending at the level or after."""
+
+    path: tuple[Block, ...]
+    level: int
+
+
+def promising_cascades(made: Technology, prices: FloatArray, levels: FloatArray, keep: int, apart: int) -> list[Promising]:
+    """For each level the few threshold cascades that look cheapest, over every provider order and all grid thresholds at once.
+
+    Parameters
+    ----------
+    levels : (L,) increasing. keep : the most per level. apart : cascades of one order with all their thresholds within so
+        many grid points of a cheaper one are left out, since a local search from that one will find them.
+
+    Notes
+    -----
+    Where the last provider's grid interval passes a level, cost is interpolated: by the interval's end, an overshoot of up
+    to a whole interval would choose among thresholds that differ by less. On an exact grid the end is what has to be bought,
+    and the one found is the optimum.
+    """
+    edges, solved = weighted(made, prices), made.solved
+    reached = np.searchsorted(levels, solved + REACH, side="right").astype(np.int32)
+    least = np.full(levels.size, np.inf)
+    found: list[tuple[tuple[int, ...], Crossings]] = []
     for order in itertools.permutations(range(solved.ndim)):
-        best = cheapest_reaching(solved, cascade_costs(edges, order), levels, allowed)
-        for level in np.flatnonzero(best.cost < cheapest * (1 - 1e-12)):
-            cheapest[level] = best.cost[level]
-            nodes[int(level)] = order, int(best.node[level])
-    for place, (order, node) in nodes.items():
-        corner = [int(j) for j in np.unravel_index(node, solved.shape)]
-        moves = np.repeat(order, [corner[axis] for axis in order])
-        paths[place], units[place] = _finish(made, moves, levels[place])
-    return PerLevel(paths=tuple(paths), units=units, cost=bill(units, prices))
+        cost = cascade_costs(edges, order)
+        least = np.minimum(least, cheapest_reaching(solved, cost, levels, made.allowed).cost)
+        passed = crossings(solved, cost, reached, order[-1], levels, least * (1 + NEAR), whole=made.exact)
+        passed = passed.where(passed.allotted(made.grid) <= made.rules.total_cap * (1 + 1e-12))
+        np.minimum.at(least, passed.level, passed.cost)
+        least = np.minimum.accumulate(least[::-1])[::-1]
+        found.append((order, passed))
+    level, cost = np.concatenate([p.level for _, p in found]), np.concatenate([p.cost for _, p in found])
+    corner = np.concatenate([p.end for _, p in found])
+    source = np.repeat(np.arange(len(found)), [p.level.size for _, p in found])
+    sorted_rows = np.lexsort((cost, level))
+    bounds = np.searchsorted(level[sorted_rows], np.arange(levels.size + 1))
+    promising: list[Promising] = []
+    for place in range(levels.size):
+        kept: list[tuple[tuple[int, ...], IntArray]] = []
+        for row in sorted_rows[bounds[place] : bounds[place + 1]]:
+            if len(kept) == (1 if made.exact else keep) or cost[row] > least[place] * (1 + NEAR):
+                break
+            order = tuple(axis for axis in found[source[row]][0] if corner[row, axis])
+            if any(order == other and (abs(corner[row] - near) <= apart).all() for other, near in kept):
+                continue
+            kept.append((order, corner[row]))
+            path = tuple((made.access[axis], float(made.grid[axis][corner[row, axis]])) for axis in order)
+            promising.append(Promising(path=path, level=place))
+    return promising
 
 
 def nondecreasing(made: Technology, policies: PerLevel, prices: FloatArray, levels: FloatArray) -> PerLevel:
