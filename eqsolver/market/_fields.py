@@ -27,6 +27,7 @@ class ProviderSpec(_Table):
     marginal_cost: NotNegative = Field(0.4, description="its own cost, as a share of list price")
     price: Positive = Field(1.0, description="posted multiplier on list price")
     highest_price: Positive = Field(5.0, description="the highest multiplier it may post")
+    distillation_tokens: Positive | None = Field(None, description="tokens of a teacher it was trained on, if it is a student")
 
 
 class ClassSpec(_Table):

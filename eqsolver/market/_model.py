@@ -114,6 +114,7 @@ class Provider:
     marginal_cost : κ, the provider's own cost as a share of list price, >= 0.
     price : m, multiplier on list price, > 0; one *unit* is money at list price, so a bill is `price * units`.
     highest_price : the highest multiplier the provider may post, >= price.
+    distillation_tokens : how many tokens of a teacher it was trained on, > 0 and finite; None: it is not a known student.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Provider:
     marginal_cost: float = 0.4
     price: float = 1.0
     highest_price: float = 5.0
+    distillation_tokens: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spend", read_only(self.spend))
@@ -136,6 +138,8 @@ class Provider:
         _positive(self.price, f"{where}price")
         if not (self.highest_price >= self.price and np.isfinite(self.highest_price)):
             raise MarketError(f"{where}highest_price = {self.highest_price:g} is below price = {self.price:g}, or not finite")
+        if self.distillation_tokens is not None:
+            _positive(self.distillation_tokens, f"{where}distillation_tokens")
 
     def take(self, problems: IntArray) -> Self:
         """The same provider on a selection of the problems (an index may repeat)."""

@@ -181,7 +181,14 @@ def _tables(market: model.Market) -> dict[str, Any]:
         for x, (name, weight) in enumerate(zip(market.problems, market.weights.tolist(), strict=True))
     ]
     numbers = ("marginal_cost", "price", "highest_price")
-    data["providers"] = [{"name": p.name, **{key: float(getattr(p, key)) for key in numbers}} for p in market.providers]
+    data["providers"] = [
+        {
+            "name": p.name,
+            **{key: float(getattr(p, key)) for key in numbers},
+            **({} if p.distillation_tokens is None else {"distillation_tokens": float(p.distillation_tokens)}),
+        }
+        for p in market.providers
+    ]
     data["arbitrageurs"] = [
         {
             "name": a.name,

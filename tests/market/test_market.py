@@ -41,6 +41,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: provider(price=0.0), "price = 0 must be more than 0"),
     (lambda: provider(price=float("nan")), "price = nan"),
     (lambda: provider(highest_price=0.5), "highest_price = 0.5 is below price = 1"),
+    (lambda: provider(distillation_tokens=0), "distillation_tokens = 0 must be more than 0"),
+    (lambda: provider(distillation_tokens=float("inf")), "distillation_tokens = inf must be more than 0, and finite"),
     (lambda: Policy(order=("a",), thresholds=()), "1 providers in order has 0 thresholds"),
     (lambda: Policy(order=("a",), thresholds=(-1.0,)), "found -1"),
     (lambda: Policy(order=("a",), thresholds=(1.0,), weight=0.0), "found 0"),

@@ -39,6 +39,7 @@ name = "a"
 [[providers]]
 name = "b"
 marginal_cost = 0.5
+distillation_tokens = 7e7
 [[arbitrageurs]]
 name = "broker"
 policies = [{order = ["a", "b"], thresholds = [1, 2], weight = 0.5}]
@@ -58,7 +59,7 @@ def same(one: Market, two: Market) -> None:
         assert isinstance(b.odds, Geometric)
         np.testing.assert_array_equal(a.odds.success, b.odds.success)
         np.testing.assert_array_equal(a.spend, b.spend)
-        for field in ("marginal_cost", "price", "highest_price"):
+        for field in ("marginal_cost", "price", "highest_price", "distillation_tokens"):
             assert getattr(a, field) == getattr(b, field), field
 
 
@@ -75,6 +76,7 @@ def test_a_specification_is_read_field_by_field(tmp_path: Path) -> None:
     assert dear.odds.success.tolist() == [1, 0.125]
     assert dear.spend.tolist() == [2.5, 3]
     assert (cheap.marginal_cost, cheap.price, cheap.highest_price, dear.marginal_cost) == (0.4, 1.0, 5.0, 0.5)
+    assert (cheap.distillation_tokens, dear.distillation_tokens) == (None, 7e7)
     policy = Policy(order=("a", "b"), thresholds=(1.0, 2.0), weight=0.5)
     assert market.arbitrageurs == (Arbitrageur(name="broker", policies=(policy,)),)
     assert market.consumers == (Target(level=0.5, budget=1.0),)
@@ -104,6 +106,7 @@ def specifications(draw: st.DrawFn) -> Market:
             spend=draw(st.lists(AMOUNTS, **columns)),
             marginal_cost=draw(st.floats(0, 1e300)),
             price=draw(st.floats(1e-300, 3)),
+            distillation_tokens=draw(st.none() | AMOUNTS),
         )
         for name in names
     )
@@ -213,6 +216,7 @@ WRONG = {
     "empty name": ('name = "a"', 'name = ""', ["provider 1 '': name = ''", "at least 1 character"]),
     "no name": ('name = "a"\n', "", ["provider 1: name is missing"]),
     "price": ("marginal_cost = 0.5", "price = 6.0", ["provider 'b'", "highest_price = 5", "price = 6"]),
+    "no tokens": ("= 7e7", "= 0", ["provider 2 'b': distillation_tokens = 0", "greater than 0"]),
     "order": ('order = ["a", "b"]', 'order = ["a", "c"]', ["arbitrageur 'broker': unknown provider 'c'"]),
     "twice": ('order = ["a", "b"]', 'order = ["a", "a"]', ["names a provider twice"]),
     "lengths": ("thresholds = [1, 2]", "thresholds = [1]", ["2 providers", "1 thresholds"]),
