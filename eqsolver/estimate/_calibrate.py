@@ -130,17 +130,21 @@ def calibrate(
             seen.append(judge(fit))
             return seen[-1].met
 
-        fit_classes(
-            logs,
-            [p.spend for p in market.providers],
-            market.weights,
-            cap,
-            classes=size,
-            common=None if teacher is None else market.names.index(teacher),
-            tolerance=goals.pass_error,
-            seed=seed,
-            accept=good_enough,
-        )
+        try:
+            fit_classes(
+                logs,
+                [p.spend for p in market.providers],
+                market.weights,
+                cap,
+                classes=size,
+                common=None if teacher is None else market.names.index(teacher),
+                tolerance=goals.pass_error,
+                seed=seed,
+                accept=good_enough,
+            )
+        except NotCertified:
+            if not seen:  # else an earlier round's classes stand; they are judged on their own
+                raise
         return min(seen, key=_distance)
 
     sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
