@@ -141,6 +141,16 @@ def marginal_costs(text: str | None) -> float | dict[str, float] | None:
     return number(text, "--marginal-cost", text)
 
 
+def lognormal(text: str | None) -> tuple[float, float] | None:
+    """`median:sigma`."""
+    if text is None:
+        return None
+    median, colon, sigma = text.partition(":")
+    if not colon:
+        raise UsageError(f"--consumers {text!r}: give median:sigma of a lognormal distribution, such as 0.4:1")
+    return number(median, "--consumers", text), number(sigma, "--consumers", text)
+
+
 def undercut(text: str) -> tuple[float, int]:
     """`f:rounds`."""
     factor, colon, rounds = text.partition(":")

@@ -243,6 +243,16 @@ def calibrate(
     classes: Annotated[int, typer.Option(metavar="K", help="The most classes; fewer if they fit as well as is asked.")] = 256,
     max_budget: MaxBudget = None,
     providers: Providers = None,
+    teacher: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a family of students: fit and judge pairs with it only.")
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option(metavar="name=n,...", help="Tokens that students were distilled on, for the file.")
+    ] = None,
+    consumers: Annotated[
+        str | None,
+        typer.Option(metavar="median:sigma", help="Lognormal value of a solved problem, an assumption for the file."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the market. [default: the output's stem]")] = None,
     source: Annotated[str | None, typer.Option(help="Where the numbers come from, for the file's header.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Seed of the fit.")] = 0,
@@ -253,23 +263,42 @@ def calibrate(
     from dataclasses import replace
 
     from eqsolver._files import check_writable
-    from eqsolver.market import load, write_spec
+    from eqsolver.market import Population, load, write_spec
 
     check_writable(output)
+    population = arguments.lognormal(consumers)
+    distilled = dict(arguments.pairs(tokens, "--tokens") or [])
     with progress(quiet) as say:
         say("reading", 0.0)
         only = arguments.names(providers, "--providers")
-        market = load(*logs, unit=unit, providers=only)
+        market = load(*logs, unit=unit, providers=only).with_tokens(distilled)
+        if population is not None:
+            market = replace(market, consumers=(Population(distribution="lognormal", parameters=population),))
 
         from eqsolver.estimate import calibrate as fit_market
 
-        fit = fit_market(market, classes=classes, max_budget=max_budget, seed=seed, progress=lambda line: say(line, 0.0))
+        fit = fit_market(
+            market,
+            classes=classes,
+            max_budget=max_budget,
+            teacher=teacher,
+            seed=seed,
+            progress=lambda line: say(line, 0.0),
+        )
 
     from eqsolver import report
 
     lines = report.fit_lines(fit, market)
     made = f"Made by eqsolver {installed()}: eqsolver calibrate {' '.join(path.name for path in logs)} --classes {classes}"
-    options = {"--max-budget": max_budget, "--providers": providers, "--seed": seed or None}
+    options = {
+        "--max-budget": max_budget,
+        "--providers": providers,
+        "--teacher": teacher,
+        "--tokens": tokens,
+        "--consumers": consumers,
+        "--unit": unit,
+        "--seed": seed or None,
+    }
     made += "".join(f" {option} {value}" for option, value in options.items() if value is not None)
     header = ([source] if source else []) + [made, *lines]
     write_spec(replace(fit.market, name=name or output.stem), output, "\n".join(header))

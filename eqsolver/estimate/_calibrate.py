@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eqsolver._base import FloatArray, NotCertified, UsageError
+from eqsolver._base import NotCertified, UsageError
 from eqsolver.estimate._classes import ClassFit, fit_classes
-from eqsolver.estimate._margins import judged_levels, schedule_margins
+from eqsolver.estimate._margins import Judged, groups, judged_levels, schedule_margins
 from eqsolver.market import Geometric, Market, Sampled
 
 SIZES = (8, 10, 12, 14, 16)
@@ -22,7 +22,7 @@ class Goals:
     """Errors that are small enough, as shares: 0.005 is half a point.
 
     pass_error : of any provider's pass, at any budget up to the cap.
-    margin_mean, margin_worst : of the best schedule's margin, over the judged levels.
+    margin_mean, margin_worst : of the best schedule's margin, over the judged levels of each judged market.
     """
 
     pass_error: float = 0.005
@@ -37,19 +37,17 @@ class Calibration:
     market : the specification: K classes with geometric attempts, the logs' names, prices and cap.
     pass_error : by provider, a bound on the error of its pass over every budget from 0 to the cap.
     reach_error : by provider, pass at the cap, classes minus logs.
-    levels : (L,) from 5 points below the best provider's reach in the logs to that reach.
-    margins_of_logs, margins_of_classes : (L,) margin of the best schedule, nan where no provider of that market reaches
-        the level (the classes may reach a hair less) and for more than 4 providers.
-    margin_error_mean, margin_error_worst : of the absolute differences where both exist; nan if nowhere.
-    met : every goal holds. A margin that was not judged counts as met.
+    judged : margins at levels near the reach: of the whole market up to 4 providers, of every pair of more, or of each
+        student with its teacher.
+    margin_error_mean, margin_error_worst : of the absolute differences where both exist, in the judged market where it is
+        largest; nan if nowhere.
+    met : every goal holds. A margin that exists nowhere counts as met.
     """
 
     market: Market
     pass_error: Mapping[str, float]
     reach_error: Mapping[str, float]
-    levels: FloatArray
-    margins_of_logs: FloatArray
-    margins_of_classes: FloatArray
+    judged: tuple[Judged, ...]
     margin_error_mean: float
     margin_error_worst: float
     met: bool
@@ -67,6 +65,7 @@ def calibrate(
     *,
     classes: int,
     max_budget: float | None = None,
+    teacher: str | None = None,
     seed: int = 0,
     goals: Goals | None = None,
     progress: Callable[[str], None] | None = None,
@@ -77,6 +76,7 @@ def calibrate(
     ----------
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
+    teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
 
     Returns
@@ -85,7 +85,8 @@ def calibrate(
 
     Raises
     ------
-    UsageError : no cap, `classes` below 1, or a provider that is given by classes already.
+    UsageError : no cap, `classes` below 1, an unknown teacher or one without students, or a provider that is given by
+        classes already.
     NotCertified : a convex program did not reach its optimum, at any size that was tried.
 
     Notes
@@ -110,11 +111,12 @@ def calibrate(
         names = ", ".join(p.name for p in market.providers if not isinstance(p.odds, Sampled))
         raise UsageError(f"market {market.name!r}: {names} is given by classes already; calibration starts from logs")
     goals = Goals() if goals is None else goals
-    levels = judged_levels(market, cap)
-    margins = schedule_margins(market, levels, cap)
+    if teacher is not None and (teacher not in market.names or len(odds) < 2):
+        raise UsageError(f"teacher {teacher!r}: the market needs it and a student beside it; it has {', '.join(market.names)}")
+    logs_judged = _of_logs(market, cap, teacher)
 
     def judge(fit: ClassFit) -> Calibration:
-        made = _judged(_specification(market, fit, cap), market, fit, cap, levels, margins, goals, seed)
+        made = _judged(_specification(market, fit, cap), market, fit, cap, logs_judged, goals, seed)
         if progress is not None:
             progress(
                 f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
@@ -129,16 +131,21 @@ def calibrate(
             seen.append(judge(fit))
             return seen[-1].met
 
-        fit_classes(
-            logs,
-            [p.spend for p in market.providers],
-            market.weights,
-            cap,
-            classes=size,
-            tolerance=goals.pass_error,
-            seed=seed,
-            accept=good_enough,
-        )
+        try:
+            fit_classes(
+                logs,
+                [p.spend for p in market.providers],
+                market.weights,
+                cap,
+                classes=size,
+                common=None if teacher is None else market.names.index(teacher),
+                tolerance=goals.pass_error,
+                seed=seed,
+                accept=good_enough,
+            )
+        except NotCertified:
+            if not seen:  # else an earlier round's classes stand; they are judged on their own
+                raise
         return min(seen, key=_distance)
 
     sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
@@ -173,30 +180,40 @@ def _specification(market: Market, fit: ClassFit, cap: float) -> Market:
     return replace(market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={})
 
 
+def _of_logs(market: Market, cap: float, teacher: str | None) -> list[Judged]:
+    """What margins are judged by; those of the classes are still to come."""
+    listed = []
+    for names in groups(market, teacher):
+        part = market.restrict(names)
+        levels = judged_levels(part, cap)
+        listed.append(
+            Judged(
+                names=names,
+                levels=levels,
+                of_logs=schedule_margins(part, levels, cap),
+                of_classes=np.full(levels.size, np.nan),
+            )
+        )
+    return listed
+
+
 def _judged(
-    made: Market,
-    market: Market,
-    fit: ClassFit,
-    cap: float,
-    levels: FloatArray,
-    margins: FloatArray,
-    goals: Goals,
-    seed: int,
+    made: Market, market: Market, fit: ClassFit, cap: float, of_logs: Sequence[Judged], goals: Goals, seed: int
 ) -> Calibration:
-    found = schedule_margins(made, levels, cap)
-    both = np.isfinite(margins) & np.isfinite(found)
-    error = np.abs(found - margins)[both]
-    mean, worst = (float(error.mean()), float(error.max())) if error.size else (math.nan, math.nan)
+    judged = tuple(replace(j, of_classes=schedule_margins(made.restrict(j.names), j.levels, cap)) for j in of_logs)
+    errors = [j.errors for j in judged if j.errors.size]
+    mean, worst = (
+        max((float(e.mean()) for e in errors), default=math.nan),
+        max((float(e.max()) for e in errors), default=math.nan),
+    )
     met = bool(fit.pass_error.max() <= goals.pass_error)
-    if error.size:
+    if errors:
         met = met and mean <= goals.margin_mean and worst <= goals.margin_worst
     return Calibration(
         market=made,
         pass_error=dict(zip(market.names, map(float, fit.pass_error), strict=True)),
         reach_error=dict(zip(market.names, map(float, fit.reach_error), strict=True)),
-        levels=levels,
-        margins_of_logs=margins,
-        margins_of_classes=found,
+        judged=judged,
         margin_error_mean=mean,
         margin_error_worst=worst,
         met=met,

@@ -51,6 +51,7 @@ def fit_classes(
     max_budget: float,
     *,
     classes: int = 256,
+    common: int | None = None,
     tolerance: float = 0.005,
     seed: int = 0,
     accept: Callable[[ClassFit], bool] | None = None,
@@ -62,7 +63,8 @@ def fit_classes(
     ----------
     odds, spend : of M providers on N problems: attempts and successes, mean cost of one attempt (N,), money.
     weights : (N,) shares q of the problems. max_budget : the cap on what is allotted to one problem, money.
-    classes : K, the most classes. tolerance : largest pass error wanted; aimed at, the fit says what was reached.
+    classes : K, the most classes. common : the provider that every fitted pair contains; None: all pairs.
+    tolerance : largest pass error wanted; aimed at, the fit says what was reached.
     seed : of the small shifts in cost that the first classes start with.
     accept : a fit that is good enough ends the search early. progress : is told of every round.
 
@@ -81,7 +83,7 @@ def fit_classes(
     """
     unit, spend, max_budget = max_budget, [w / max_budget for w in spend], 1.0  # the cap is the unit of money inside
     best: ClassFit | None = None
-    for turn, fitted in enumerate(_candidates(odds, spend, weights, max_budget, classes, tolerance, seed)):
+    for turn, fitted in enumerate(_candidates(odds, spend, weights, max_budget, classes, common, tolerance, seed)):
         fit = _measured(odds, spend, weights, max_budget, fitted)
         fit = replace(fit, spend=unit * fit.spend)
         if progress is not None:
@@ -101,11 +103,12 @@ def _candidates(
     weights: FloatArray,
     max_budget: float,
     classes: int,
+    common: int | None,
     tolerance: float,
     seed: int,
 ) -> Iterator[Classes]:
     """Ever more polished classes; the problems themselves first, if there are no more of them than classes."""
-    goal = targets(odds, spend, weights, max_budget)
+    goal = targets(odds, spend, weights, max_budget, common)
     start = group_classes(odds, spend, weights, goal.cells, classes - classes // SPARE)
     if start.weights.size == weights.size:
         yield start

@@ -74,12 +74,15 @@ def curve(odds: Sampled | Geometric, spend: FloatArray, budgets: FloatArray) -> 
     return S, spend[:, None] * expected_tries(odds, k, S)
 
 
-def targets(odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, max_budget: float) -> Targets:
+def targets(
+    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, max_budget: float, common: int | None = None
+) -> Targets:
     """Average the logs' curves over cells of budget and weigh them.
 
     Parameters
     ----------
     odds, spend : of M providers on N problems. weights : (N,) shares q of the problems. max_budget : the cap, money.
+    common : the provider that every pair contains; None: all pairs.
 
     Notes
     -----
@@ -110,6 +113,7 @@ def targets(odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: Float
         _pair(i, j, (averages[i], averages[j]), (singles[i].edges, singles[j].edges), weights, max_budget)
         for i in range(len(singles))
         for j in range(i + 1, len(singles))
+        if common is None or common in (i, j)
     )
     return Targets(singles=tuple(singles), pairs=pairs, cells=tuple(S for S, _ in averages))
 

@@ -393,6 +393,12 @@ class Market:
         )
         return replace(self, providers=providers)
 
+    def with_tokens(self, tokens: Mapping[str, float]) -> Market:
+        """The same market, some of its providers known to be distilled; a `MarketError` for an unknown name or bad number."""
+        self.positions(list(tokens), "tokens")
+        providers = (replace(p, distillation_tokens=tokens[p.name]) if p.name in tokens else p for p in self.providers)
+        return replace(self, providers=tuple(providers))
+
     def reweighted(self, weights: ArrayLike) -> Market:
         """The same problems with other weights; problems of weight zero are dropped."""
         q = np.asarray(weights, dtype=np.float64)

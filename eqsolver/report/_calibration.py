@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from eqsolver.estimate import Calibration
-from eqsolver.market import Market
+from eqsolver.estimate import Calibration, Judged
+from eqsolver.market import Market, Population
 
 
 def fit_lines(fit: Calibration, logs: Market) -> list[str]:
-    """What was fitted to what, and how well, a sentence a line."""
+    """What was fitted to what, and how well, a sentence a line; and what is assumed."""
     pass_error = ", ".join(f"{name} {100 * error:.2f}" for name, error in fit.pass_error.items())
     reach_error = ", ".join(f"{name} {100 * error:+.2f}" for name, error in fit.reach_error.items())
-    lines = [
+    return [
         f"{fit.classes} classes with geometric attempts, fitted to the logs of {logs.weights.size} problems.",
         f"Largest error of pass, over every budget up to {fit.market.max_budget:g} {logs.unit}, in points: {pass_error} "
         f"(goal {100 * fit.goals.pass_error:g}).",
         f"Error of pass at that budget, in points: {reach_error}.",
+        *_margin_lines(fit),
+        "Every goal is met." if fit.met else "NOT every goal is met: more classes may help.",
+        *_assumptions(fit.market),
     ]
-    if fit.margin_error_mean == fit.margin_error_mean:  # it was judged
-        lines.append(
-            f"Error of the best schedule's margin over {fit.levels.size} levels from {100 * fit.levels[0]:.1f} % to "
-            f"{100 * fit.levels[-1]:.1f} %, in points: {100 * fit.margin_error_mean:.2f} on average "
-            f"(goal {100 * fit.goals.margin_mean:g}), {100 * fit.margin_error_worst:.2f} at worst "
-            f"(goal {100 * fit.goals.margin_worst:g})."
-        )
-    else:
-        lines.append("Margins were not judged: exact schedules are for at most 4 providers.")
-    lines.append("Every goal is met." if fit.met else "NOT every goal is met: more classes may help.")
+
+
+def _margin_lines(fit: Calibration) -> list[str]:
+    goals = f"{100 * fit.goals.margin_mean:g} on average and {100 * fit.goals.margin_worst:g} at worst"
+    if len(fit.judged) == 1:
+        (whole,) = fit.judged
+        if not whole.errors.size:
+            return ["No margin could be judged: no level exists both in the logs and among the classes."]
+        return [
+            f"Error of the best schedule's margin over {whole.levels.size} levels from {100 * whole.levels[0]:.1f} % to "
+            f"{100 * whole.levels[-1]:.1f} %, in points: {_sizes(whole)} (goals {goals})."
+        ]
+    return [
+        f"Error of the best schedule's margin in {len(fit.judged)} markets of two providers each, over levels from 5 points "
+        f"below the better one's reach to that reach, in points (goals {goals}):",
+        *(f"  {' with '.join(judged.names)}: {_sizes(judged)}." for judged in fit.judged),
+    ]
+
+
+def _sizes(judged: Judged) -> str:
+    if not judged.errors.size:
+        return "no level exists both in the logs and among the classes"
+    return f"{100 * judged.errors.mean():.2f} on average, {100 * judged.errors.max():.2f} at worst"
+
+
+def _assumptions(market: Market) -> list[str]:
+    lines = []
+    for consumers in market.consumers:
+        if isinstance(consumers, Population):
+            median, sigma = consumers.parameters
+            lines.append(
+                f"Assumed, not measured: the value of a solved problem to consumers, lognormal with median {median:g} "
+                f"{market.unit} and sigma {sigma:g}; every marginal cost (a share of list price) and highest price."
+            )
     return lines
