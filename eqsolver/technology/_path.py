@@ -15,6 +15,9 @@ from eqsolver.technology._steps import Profile, Steps
 Block = tuple[int, float]
 """(provider, allotment): buy from that provider until it has been allotted this much in total."""
 
+Path = tuple[Block, ...]
+"""Blocks in the order they are bought; a provider may return, its allotments rising."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Walk:

@@ -9,12 +9,10 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology._evaluate import PerLevel, bill
-from eqsolver.technology._path import Block, cut, stretches, walk
+from eqsolver.technology._path import Block, Path, cut, stretches, walk
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Steps
-
-Path = tuple[Block, ...]
 
 
 class Pool:
@@ -32,24 +30,20 @@ class Pool:
         self.reach = 0.0
         self._offered: set[Path] = set()
 
-    def offer(self, path: Path) -> bool:
-        """Follow a path exactly; keep it where it is cheapest. Whether it was new and is kept anywhere."""
+    def offer(self, path: Path) -> FloatArray | None:
+        """Follow a path exactly and keep it where it is cheapest: (L,) its cost at each level; None if it was offered before."""
         path = self._within_cap(path)
         if not path or path in self._offered:
-            return False
+            return None
         self._offered.add(path)
         solved, cost = self.toll(path)
         at = np.searchsorted(solved, self.levels - REACH)
-        reached = at < solved.size
-        found = np.full(self.levels.size, np.inf)
-        found[reached] = cost[at[reached]]
-        better = np.flatnonzero(found < self.cost * (1 - 1e-12))
-        for level in better:
+        found = np.append(cost, np.inf)[at]
+        for level in np.flatnonzero(found < self.cost * (1 - 1e-12)):
             self.cost[level], self.holders[level] = found[level], path
-        further = bool(solved[-1] > self.reach + REACH)
-        if further:
+        if solved[-1] > self.reach + REACH:
             self.reach, self.furthest = float(solved[-1]), path
-        return better.size > 0 or further
+        return found
 
     def toll(self, path: Path) -> tuple[FloatArray, FloatArray]:
         """(G,) share solved and money spent at each step of a path, the origin first."""

@@ -11,8 +11,8 @@ from eqsolver._base import FloatArray
 from eqsolver.technology._curves import curves
 from eqsolver.technology._grid import base_measure, grid
 from eqsolver.technology._merge import Merged, ending, joined, merged, retrace, spine
-from eqsolver.technology._path import Block
-from eqsolver.technology._pool import Path, Pool
+from eqsolver.technology._path import Block, Path
+from eqsolver.technology._pool import Pool
 
 BATCH_BYTES = 64 * 2**20
 """Memory for the curves of the providers let in at once."""
@@ -47,10 +47,12 @@ class Ladders:
         return self._made[i]
 
 
-def improve(pool: Pool, providers: Sequence[int], detail: Detail) -> None:
-    """Merge providers into the pool's paths until no level improves, or the rounds are over.
+def improve(pool: Pool, providers: Sequence[int], detail: Detail, tolerance: float = 0.0) -> float:
+    """Merge providers into the pool's paths until no level improves by more than a tolerance, or the rounds are over.
 
-    providers : positions of those that may be bought from.
+    providers : positions of those that may be bought from. tolerance : relative.
+
+    Returns the largest relative change of a level's cost in the last round.
 
     Notes
     -----
@@ -60,7 +62,9 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail) -> None:
     """
     ladders = Ladders(pool, detail.points)
     tried: set[Path] = set()
+    change = 0.0
     for _ in range(detail.rounds):
+        before, reach = pool.cost.copy(), pool.reach
         fresh = {path: levels for path, levels in pool.held().items() if path not in tried}
         if pool.furthest and pool.furthest not in tried:
             fresh.setdefault(pool.furthest, [])
@@ -68,8 +72,11 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail) -> None:
             tried.add(path)
             for candidate in list(_near(pool, ladders, path, levels, providers, detail)):
                 pool.offer(candidate)
-        if not fresh:
+        known = np.isfinite(before)
+        change = float(np.max(1.0 - pool.cost[known] / before[known], initial=0.0))
+        if change <= tolerance and np.isfinite(pool.cost).sum() == known.sum() and pool.reach <= reach + 1e-9:
             break
+    return change
 
 
 def _near(
@@ -78,34 +85,37 @@ def _near(
     """The best merges of one path at the levels it holds, and those that reach furthest."""
     bought = sorted({i for i, _ in path})
     for i in bought if len(bought) > 1 else ():
-        moves = _divided(ladders, joined([block for block in path if block[0] != i]), detail.checkpoints)
-        points = _around(pool, ladders.of(i), i, [b for j, b in path if j == i], detail.around)
-        yield from _best(pool, moves, [i], points[None, :], levels, keep=1)
+        moves = divided(ladders, joined([block for block in path if block[0] != i]), detail.checkpoints)
+        points = around(pool, ladders.of(i), i, [b for j, b in path if j == i], detail.around)
+        yield from _best(pool, moves, [i], [points], levels, keep=1)
     others = [i for i in providers if i not in bought]
-    moves = _divided(ladders, path, detail.checkpoints)
+    moves = divided(ladders, path, detail.checkpoints)
     size = max(1, BATCH_BYTES // (16 * pool.market.weights.size * detail.points))
     for start in range(0, len(others), size):
         batch = others[start : start + size]
-        points = [ladders.of(i) for i in batch]
-        width = max(p.size for p in points)
-        filled = np.stack([np.append(p, np.full(width - p.size, p[-1])) for p in points])
-        yield from _best(pool, moves, batch, filled, levels, keep=2)
+        yield from _best(pool, moves, batch, [ladders.of(i) for i in batch], levels, keep=2)
 
 
 def _best(
-    pool: Pool, moves: Path, others: Sequence[int], points: FloatArray, levels: Sequence[int], keep: int
+    pool: Pool, moves: Path, others: Sequence[int], points: Sequence[FloatArray], levels: Sequence[int], keep: int
 ) -> Iterator[Path]:
-    base = spine(pool.market, pool.rules, pool.prices, moves)
-    both = [curves(pool.market.providers[i], p, pool.rules) for i, p in zip(others, points, strict=True)]
-    S = np.stack([s for s, _ in both], axis=1)
-    F = np.stack([pool.prices[i] * f for i, (_, f) in zip(others, both, strict=True)], axis=1)
-    found = merged(base, points, S, F)
+    found = merge_providers(pool, moves, others, points)
     for level in levels:
         last = ending(found, float(pool.levels[level]), pool.rules.total_cap)
         for k in np.argsort(last.cost, kind="stable")[:keep]:
             if last.cost[k] < pool.cost[level] * (1 - TOO_LITTLE):
                 yield retrace(found, int(k), int(last.node[k]), others[k], bool(last.by_spine[k]))
     yield from _furthest(pool, found, others)
+
+
+def merge_providers(pool: Pool, moves: Path, others: Sequence[int], points: Sequence[FloatArray]) -> Merged:
+    """`merged` for providers of the market, at the pool's prices; the shorter lists of points repeat their last."""
+    width = max(p.size for p in points)
+    filled = np.stack([np.append(p, np.full(width - p.size, p[-1])) for p in points])
+    both = [curves(pool.market.providers[i], p, pool.rules) for i, p in zip(others, filled, strict=True)]
+    S = np.stack([s for s, _ in both], axis=1)
+    F = np.stack([pool.prices[i] * f for i, (_, f) in zip(others, both, strict=True)], axis=1)
+    return merged(spine(pool.market, pool.rules, pool.prices, moves), filled, S, F)
 
 
 def _furthest(pool: Pool, found: Merged, others: Sequence[int]) -> Iterator[Path]:
@@ -120,7 +130,7 @@ TOO_LITTLE = 1e-5
 """A merge has to promise at least this relative improvement to be followed."""
 
 
-def _divided(ladders: Ladders, path: Path, checkpoints: int) -> Path:
+def divided(ladders: Ladders, path: Path, checkpoints: int) -> Path:
     """The path with its blocks split at their ladders' allotments, at about so many places."""
     position: dict[int, float] = {}
     inner: list[FloatArray] = []
@@ -136,7 +146,7 @@ def _divided(ladders: Ladders, path: Path, checkpoints: int) -> Path:
     return tuple(moves)
 
 
-def _around(pool: Pool, ladder: FloatArray, i: int, ends: Sequence[float], count: int) -> FloatArray:
+def around(pool: Pool, ladder: FloatArray, i: int, ends: Sequence[float], count: int) -> FloatArray:
     """The ladder, the places where the provider stops now, and steps of its curves on either side of each."""
     at = pool.steps[i].at
     points = [ladder, np.array(ends)]
