@@ -34,8 +34,8 @@ def give_away_bound(
     complete. Survival was at least that at these next points, so the slice cost at least what it costs there. Charge that, and
     nothing for slices that are never completed. The schedule ends below the next point of every axis, so it solves at most
     what all providers at these points solve; and its allotments sum to at least the points it has passed, so a schedule
-    within the cap ends at an allowed node. Hence the shortest path to the nodes whose next points reach the level costs no more than
-    the schedule does, on or off the grid. A provider with few points is all but given away: the bound holds for any sizes.
+    within the cap ends at an allowed node. Hence the shortest path to the nodes whose next points reach the level costs no
+    more than the schedule does, on or off the grid. A provider with few points is all but given away: any sizes will do.
     """
     bought = list(sizes)
     axes = [grid(steps[i], base_measure(steps[i], market.weights), sizes[i]) for i in bought]
@@ -63,7 +63,7 @@ def give_away_bound(
     total = np.zeros(())
     for axis in axes:
         total = total[..., None] + axis
-    allowed = np.asarray(total <= rules.total_cap * (1 + 1e-12))
+    allowed: FloatArray = np.asarray(total <= rules.total_cap * (1 + 1e-12))
     value = shortest_paths([edge.reshape(shape) for edge in edges])
     return cheapest_reaching(solved.reshape(shape), value, levels, allowed).cost
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.market import Market
-from eqsolver.technology._curves import curves
+from eqsolver.technology._columns import Columns
 from eqsolver.technology._path import Block
-from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import REACH
 
 
@@ -20,8 +18,8 @@ class Spine:
     """A path at T checkpoints, the first before anything is bought; each of its T - 1 moves buys from one provider.
 
     moves : T - 1 blocks (provider, allotment). total : (T,) what is allotted over all providers at each checkpoint.
-    unsolved : (N, T) chance that the problem is drawn and still unsolved.
-    spent : (N, T - 1) expected money that each move spends on each problem, at the prices it was made for.
+    unsolved : (T, N) chance that the problem is drawn and still unsolved.
+    spent : (T - 1, N) expected money that each move spends on each problem, at the prices it was made for.
     """
 
     moves: tuple[Block, ...]
@@ -30,41 +28,35 @@ class Spine:
     spent: FloatArray
 
 
-def spine(market: Market, rules: Rules, prices: FloatArray, moves: Sequence[Block]) -> Spine:
+def spine(columns: Columns, weights: FloatArray, prices: FloatArray, moves: Sequence[Block]) -> Spine:
     """Follow a path from move to move on every problem.
 
-    prices : (M,) multipliers. moves : blocks whose allotments rise per provider (split a block to be let in between).
+    weights : (N,). prices : (M,) multipliers. moves : blocks whose allotments rise per provider (split one to let others in).
 
     Notes
     -----
     Survival and spend come from the curves at the moves' own allotments: no grid. Time and memory O(N T) per provider.
     """
     mover = np.array([i for i, _ in moves], dtype=np.int64)
-    bought = list(dict.fromkeys(mover.tolist()))
-    N, T = market.weights.size, len(moves) + 1
-    standing, rises, total = [], [], np.zeros(T)
-    for i in bought:
+    unsolved, spent = np.tile(weights, (len(moves) + 1, 1)), np.tile(weights, (len(moves), 1))
+    total = np.zeros(len(moves) + 1)
+    for i in dict.fromkeys(mover.tolist()):
         mine = mover == i
         points = np.append(0.0, [b for j, b in moves if j == i])
         stage = np.append(0, np.cumsum(mine))
-        S, F = curves(market.providers[i], points, rules)
-        standing.append(S[:, stage])
-        rises.append(prices[i] * np.diff(F, axis=1))
+        S, F = columns.of(i, points)
+        standing = S[stage]
+        unsolved *= standing
+        factor = standing[1:]
+        factor[mine] = prices[i] * np.diff(F, axis=0)
+        spent *= factor
         total += points[stage]
-    unsolved = np.repeat(market.weights[:, None], T, axis=1)
-    spent = np.repeat(market.weights[:, None], T - 1, axis=1)
-    for i, S, rise in zip(bought, standing, rises, strict=True):
-        unsolved *= S
-        mine = mover == i
-        spent[:, mine] *= rise
-        spent[:, ~mine] *= S[:, 1:][:, ~mine]
-    assert spent.shape == (N, T - 1)
     return Spine(moves=tuple(moves), total=total, unsolved=unsolved, spent=spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Merged:
-    """The cheapest way to every node (t, b): the spine followed to checkpoint t and K other providers, each alone, up to point b.
+    """The cheapest way to every node (t, b): the spine up to checkpoint t, and one of K other providers up to point b.
 
     solved, value : (K, T, B) share solved and least cost. along : (K, T - 1, B) cost of the spine's moves.
     own : (K, T, B - 1) cost of the other provider's slices. total : (K, T, B) what is allotted over all providers.
@@ -85,7 +77,8 @@ def merged(base: Spine, points: FloatArray, S: FloatArray, F: FloatArray) -> Mer
 
     Parameters
     ----------
-    points : (K, B) allotments of the others, 0 first, nondecreasing. S, F : (N, K, B) their survival, and money at their prices.
+    points : (K, B) allotments of the others, 0 first, nondecreasing.
+    S, F : (K, B, N) their survival, and the money they cost at their prices.
 
     Notes
     -----
@@ -94,11 +87,11 @@ def merged(base: Spine, points: FloatArray, S: FloatArray, F: FloatArray) -> Mer
     edge of the K product grids, and a scan over t the cheapest of all interleavings that keep the path's own sequence. The
     providers on the path must not be among the K.
     """
-    (N, T), (K, B) = base.unsolved.shape, points.shape
-    flat = S.reshape(N, K * B)
-    unsolved = (base.unsolved.T @ flat).reshape(T, K, B).transpose(1, 0, 2)
-    along = (base.spent.T @ flat).reshape(T - 1, K, B).transpose(1, 0, 2)
-    own = (base.unsolved.T @ np.diff(F, axis=2).reshape(N, K * (B - 1))).reshape(T, K, B - 1).transpose(1, 0, 2)
+    (T, N), (K, B) = base.unsolved.shape, points.shape
+    flat, slices = S.reshape(K * B, N).T, np.diff(F, axis=1).reshape(K * (B - 1), N).T
+    unsolved = (base.unsolved @ flat).reshape(T, K, B).transpose(1, 0, 2)
+    along = (base.spent @ flat).reshape(T - 1, K, B).transpose(1, 0, 2)
+    own = (base.unsolved @ slices).reshape(T, K, B - 1).transpose(1, 0, 2)
     value = np.zeros((K, T, B))
     np.cumsum(own, axis=2, out=value[:, :, 1:])
     for t in range(1, T):
@@ -158,7 +151,7 @@ def ending(found: Merged, level: float, cap: float) -> Ending:
 
 def retrace(found: Merged, k: int, node: int, provider: int, by_spine: bool | None = None) -> tuple[Block, ...]:
     """The cheapest path to a node (t, b) of the k-th provider, which is `provider` in the market, and one move beyond it."""
-    _, T, B = found.value.shape
+    B = found.value.shape[2]
     t, b = divmod(int(node), B)
     points, moves = found.points[k], found.base.moves
     taken: list[Block] = []

@@ -8,6 +8,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
+from eqsolver.technology._columns import Columns
 from eqsolver.technology._evaluate import PerLevel, bill
 from eqsolver.technology._path import Block, Path, cut, stretches, walk
 from eqsolver.technology._rules import Rules
@@ -24,6 +25,7 @@ class Pool:
 
     def __init__(self, market: Market, rules: Rules, steps: Sequence[Steps], prices: FloatArray, levels: FloatArray) -> None:
         self.market, self.rules, self.steps, self.prices, self.levels = market, rules, steps, prices, levels
+        self.columns = Columns(market, rules)
         self.cost = np.full(levels.size, np.inf)
         self.holders: list[Path | None] = [None] * levels.size
         self.furthest: Path = ()
@@ -31,7 +33,7 @@ class Pool:
         self._offered: set[Path] = set()
 
     def offer(self, path: Path) -> FloatArray | None:
-        """Follow a path exactly and keep it where it is cheapest: (L,) its cost at each level; None if it was offered before."""
+        """Follow a path exactly and keep it where it is cheapest: (L,) its cost per level; None if it was offered before."""
         path = self._within_cap(path)
         if not path or path in self._offered:
             return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
@@ -37,19 +39,19 @@ def greedy_path(market: Market, rules: Rules, steps: Sequence[Steps], prices: Fl
     One matrix-vector product per block over all providers and SIZES allotments of each; each provider is bought from once.
     """
     cached = list(_coarse(market, rules, steps, prices, providers, np.float32))
-    left, room = market.weights.astype(np.float32), rules.total_cap
+    left: NDArray[Any] = market.weights.astype(np.float32)
+    room = rules.total_cap
     blocks: list[Block] = []
     taken: set[int] = set()
     while len(taken) < len(providers):
-        best: tuple[float, Block, FloatArray] | None = None
+        best: tuple[float, Block, NDArray[Any]] | None = None
         for batch, points, S, F in cached:
-            solved = left.sum() - (left @ S.reshape(left.size, -1)).reshape(points.shape)
-            spent = (left @ F.reshape(left.size, -1)).reshape(points.shape)
+            solved, spent = left.sum() - S @ left, F @ left
             open_to = np.array([i not in taken for i in batch])[:, None] & (points <= room) & (solved > 1e-9) & (spent > 0)
             index = np.divide(solved, spent, out=np.zeros_like(solved), where=open_to)
             k, b = np.unravel_index(int(index.argmax()), index.shape)
             if index[k, b] > (best[0] if best else 0.0):
-                best = float(index[k, b]), (batch[k], float(points[k, b])), S[:, k, b]
+                best = float(index[k, b]), (batch[k], float(points[k, b])), S[k, b]
         if best is None:
             break
         _, block, survived = best
@@ -70,14 +72,14 @@ def promising(pool: Pool, providers: Sequence[int]) -> list[int]:
     if len(held) > PATHS:
         kept = np.linspace(0, len(held) - 1, PATHS).round().astype(np.int64)
         held = {path: held[path] for path in [list(held)[k] for k in kept]}
-    bases = {path: _thinned(spine(pool.market, pool.rules, pool.prices, path)) for path in held}
+    bases = {path: _thinned(spine(pool.columns, pool.market.weights, pool.prices, path)) for path in held}
     gain: dict[int, float] = {}
     for batch, points, S, F in _coarse(pool.market, pool.rules, pool.steps, pool.prices, providers, np.float64):
         for path, levels in held.items():
             outside = [k for k, i in enumerate(batch) if i not in {j for j, _ in path}]
             if not outside:
                 continue
-            found = merged(bases[path], points[outside], S[:, outside], F[:, outside])
+            found = merged(bases[path], points[outside], S[outside], F[outside])
             for level in levels:
                 cost = ending(found, float(pool.levels[level]), pool.rules.total_cap).cost
                 for k, c in zip(outside, cost, strict=True):
@@ -94,23 +96,28 @@ def _thinned(base: Spine) -> Spine:
     """The same path with few checkpoints, for its costs only: it cannot be traced back."""
     T = base.total.size
     kept = np.unique(np.linspace(0, T - 1, min(T, PLACES)).round().astype(np.int64))
-    spent = np.add.reduceat(base.spent, kept[:-1], axis=1) if T > 1 else base.spent
-    return Spine(moves=(), total=base.total[kept], unsolved=base.unsolved[:, kept], spent=spent)
+    spent = np.add.reduceat(base.spent, kept[:-1], axis=0) if T > 1 else base.spent
+    return Spine(moves=(), total=base.total[kept], unsolved=base.unsolved[kept], spent=spent)
 
 
 def _coarse(
-    market: Market, rules: Rules, steps: Sequence[Steps], prices: FloatArray, providers: Sequence[int], kind: type[np.floating]
-) -> Iterator[tuple[list[int], FloatArray, FloatArray, FloatArray]]:
-    """Batches of providers: their positions, allotments (K, B), survival and money (N, K, B)."""
+    market: Market,
+    rules: Rules,
+    steps: Sequence[Steps],
+    prices: FloatArray,
+    providers: Sequence[int],
+    kind: type[np.floating[Any]],
+) -> Iterator[tuple[list[int], FloatArray, NDArray[Any], NDArray[Any]]]:
+    """Batches of providers: their positions, allotments (K, B), survival and money (K, B, N)."""
     size = max(1, BATCH_BYTES // (16 * market.weights.size * SIZES))
     for start in range(0, len(providers), size):
         batch = list(providers[start : start + size])
         points = np.zeros((len(batch), SIZES))
-        S = np.empty((market.weights.size, len(batch), SIZES), dtype=kind)
+        S = np.empty((len(batch), SIZES, market.weights.size), dtype=kind)
         F = np.empty_like(S)
         for k, i in enumerate(batch):
             found = grid(steps[i], base_measure(steps[i], market.weights), SIZES)
             points[k] = np.append(found, np.full(SIZES - found.size, found[-1]))
-            S[:, k], F[:, k] = curves(market.providers[i], points[k], rules)
-            F[:, k] *= prices[i]
+            survived, spent = curves(market.providers[i], points[k], rules)
+            S[k], F[k] = survived.T, prices[i] * spent.T
         yield batch, points, S, F

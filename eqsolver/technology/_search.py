@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.technology._curves import curves
+from eqsolver.market import Market
 from eqsolver.technology._grid import base_measure, grid
 from eqsolver.technology._merge import Merged, ending, joined, merged, retrace, spine
 from eqsolver.technology._path import Block, Path
 from eqsolver.technology._pool import Pool
+from eqsolver.technology._steps import Steps
 
 BATCH_BYTES = 64 * 2**20
 """Memory for the curves of the providers let in at once."""
@@ -35,15 +36,15 @@ class Detail:
 class Ladders:
     """Allotments of each provider at which paths may be cut or continued, drawn once from its steps."""
 
-    def __init__(self, pool: Pool, points: int) -> None:
-        self._pool, self._points = pool, points
+    def __init__(self, market: Market, steps: Sequence[Steps], points: int) -> None:
+        self._weights, self._steps, self._points = market.weights, steps, points
         self._made: dict[int, FloatArray] = {}
 
     def of(self, i: int) -> FloatArray:
         """(J,) allotments of provider i, 0 first."""
         if i not in self._made:
-            steps = self._pool.steps[i]
-            self._made[i] = grid(steps, base_measure(steps, self._pool.market.weights), self._points)
+            steps = self._steps[i]
+            self._made[i] = grid(steps, base_measure(steps, self._weights), self._points)
         return self._made[i]
 
 
@@ -60,7 +61,7 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail, tolerance: flo
     other provider is merged into it; what is found is followed exactly and kept where it is cheaper. Every round lowers the
     cost of some level or ends the search, so it is a descent: its result is never worse than what it was given.
     """
-    ladders = Ladders(pool, detail.points)
+    ladders = Ladders(pool.market, pool.steps, detail.points)
     tried: set[Path] = set()
     change = 0.0
     for _ in range(detail.rounds):
@@ -112,10 +113,10 @@ def merge_providers(pool: Pool, moves: Path, others: Sequence[int], points: Sequ
     """`merged` for providers of the market, at the pool's prices; the shorter lists of points repeat their last."""
     width = max(p.size for p in points)
     filled = np.stack([np.append(p, np.full(width - p.size, p[-1])) for p in points])
-    both = [curves(pool.market.providers[i], p, pool.rules) for i, p in zip(others, filled, strict=True)]
-    S = np.stack([s for s, _ in both], axis=1)
-    F = np.stack([pool.prices[i] * f for i, (_, f) in zip(others, both, strict=True)], axis=1)
-    return merged(spine(pool.market, pool.rules, pool.prices, moves), filled, S, F)
+    both = [pool.columns.of(i, p) for i, p in zip(others, filled, strict=True)]
+    S = np.stack([s for s, _ in both])
+    F = np.stack([pool.prices[i] * f for i, (_, f) in zip(others, both, strict=True)])
+    return merged(spine(pool.columns, pool.market.weights, pool.prices, moves), filled, S, F)
 
 
 def _furthest(pool: Pool, found: Merged, others: Sequence[int]) -> Iterator[Path]:
@@ -126,7 +127,7 @@ def _furthest(pool: Pool, found: Merged, others: Sequence[int]) -> Iterator[Path
         yield retrace(found, k, node, others[k])
 
 
-TOO_LITTLE = 1e-5
+TOO_LITTLE = 1e-4
 """A merge has to promise at least this relative improvement to be followed."""
 
 

@@ -1,4 +1,4 @@
-"""More providers than a product grid holds: paths grown by merging, small sets of providers solved on grids, one pool of the best."""
+"""More providers than a product grid holds: paths grown by merging, small sets solved on grids, one pool of the best."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology._evaluate import PerLevel
 from eqsolver.technology._give_away import give_away_bound, spread_points
-from eqsolver.technology._grid import base_measure, grid
 from eqsolver.technology._hull import lower_hull
 from eqsolver.technology._oracle import oracle
 from eqsolver.technology._path import Block, Path, Walk, walk
@@ -20,7 +19,7 @@ from eqsolver.technology._policies import schedules
 from eqsolver.technology._pool import Pool
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._screen import greedy_path, promising
-from eqsolver.technology._search import Detail, improve
+from eqsolver.technology._search import Detail, Ladders, improve
 from eqsolver.technology._steps import Steps
 from eqsolver.technology._technology import Technology, grid_technology
 
@@ -39,6 +38,8 @@ WATCHED = 17
 
 COARSE = Detail(checkpoints=32, points=16, around=0, rounds=8)
 FINE = Detail(checkpoints=64, points=32, around=8, rounds=6)
+LAST_ROUNDS = 3
+"""Rounds of the search once it starts from known paths, for all levels asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,16 +70,14 @@ class Wide:
 
     @property
     def grid(self) -> tuple[FloatArray, ...]:
-        """A arrays of the allotments at which a provider is let into a path; paths stop at finer steps too."""
-        q = self.market.weights
-        return tuple(
-            grid(self.steps[i], base_measure(self.steps[i], q), self.points) for i in self.access if self.steps[i].at.size
-        )
+        """Per usable provider the allotments at which a provider is let into a path; paths stop at finer steps too."""
+        ladders = Ladders(self.market, self.steps, self.points)
+        return tuple(ladders.of(i) for i in self.usable)
 
     @property
     def detail(self) -> Detail:
         """How finely merges are searched."""
-        return Detail(checkpoints=FINE.checkpoints, points=self.points, around=FINE.around, rounds=FINE.rounds)
+        return Detail(checkpoints=FINE.checkpoints, points=self.points, around=FINE.around, rounds=LAST_ROUNDS)
 
     def walk(self, blocks: Sequence[Block]) -> Walk:
         """Follow a path of (position of the provider in the market, allotment) blocks exactly."""
@@ -108,8 +107,8 @@ def wide(
 
     Notes
     -----
-    Paths start from each provider alone, from the greedy index (most solved per money, then again among what is left), and, in a
-    second pool, from the optimal schedules of every small set of the providers most used; each pool is improved by itself
+    Paths start from each provider alone, from the greedy index (most solved per money, then again among what is left), and,
+    in a second pool, from the optimal schedules of every small set of the providers most used; each pool is improved by itself
     before the two meet, so that neither start hides the other's optimum. Providers are taken in the order of their names,
     so that the order of a market's providers changes nothing.
     """

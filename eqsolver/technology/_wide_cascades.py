@@ -20,7 +20,7 @@ from eqsolver.technology._schedule import REACH
 from eqsolver.technology._search import BATCH_BYTES, Detail, Ladders, around, divided, merge_providers
 from eqsolver.technology._steps import Steps
 
-DETAIL = Detail(checkpoints=48, points=24, around=6, rounds=8)
+DETAIL = Detail(checkpoints=48, points=16, around=6, rounds=8)
 
 LONGEST = 6
 """Providers of a path that a first cascade takes, those it buys most from."""
@@ -43,7 +43,7 @@ def wide_cascades(
 
     Notes
     -----
-    Given a cascade without one of its providers, `merged` holds what putting a block of any size of that provider, or of another,
+    Given a cascade without one of its providers, `merged` holds what a block of any size of that provider, or of another,
     between any two of its blocks costs at every level. The best of these for each level, and the one with the largest mean
     margin, are followed exactly and kept where they are better, until nothing improves.
     """
@@ -52,7 +52,7 @@ def wide_cascades(
         search.offer(((i, made.steps[i].end),))
     for path in paths:
         search.offer(_as_cascade(path))
-    ladders = Ladders(search.pool, DETAIL.points)
+    ladders = Ladders(made.market, made.steps, DETAIL.points)
     tried: set[Path] = set()
     for _ in range(DETAIL.rounds):
         fresh = {path: where for path, where in search.leaders().items() if path not in tried}
