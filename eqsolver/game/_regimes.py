@@ -20,7 +20,7 @@ from eqsolver.technology import (
     Rules,
     Steps,
     all_steps,
-    build,
+    grid_technology,
     lower_hull,
     walk,
 )
@@ -158,8 +158,9 @@ class Stage:
 
     def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
         points = self.points if self.points is not None else POINTS[len(access)]
-        names = [self.market.names[i] for i in access]
-        return Completion(made=build(self.market, self.terms, self.steps, access=names, points=points), levels=levels)
+        return Completion(
+            made=grid_technology(self.market, self.terms, self.steps, tuple(access), points=points), levels=levels
+        )
 
     def _alone(self, useful: Sequence[int], levels: FloatArray) -> ProductionSet:
         every = direct_supply(self.market, self.steps, levels)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology import REACH, Block, Technology, curves
+from eqsolver.technology import REACH, Block, Production, curves
 
 CHECKPOINTS = 1000
 """Points of a path at which resampled pass and cost are taken; a level is reached at the first that reaches it."""
@@ -17,7 +17,7 @@ Group = Sequence[tuple[tuple[Block, ...], IntArray]]
 
 
 def bands(
-    made: Technology,
+    made: Production,
     prices: FloatArray,
     levels: FloatArray,
     groups: Sequence[Group],
@@ -83,12 +83,12 @@ def resampled(weights: FloatArray, resamples: int, seed: int) -> FloatArray:
     return found
 
 
-def alone(made: Technology, provider: int) -> tuple[Block, ...]:
+def alone(made: Production, provider: int) -> tuple[Block, ...]:
     """Buying from one provider only, as far as that solves anything."""
     return ((provider, made.steps[provider].end),)
 
 
-def extended(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
+def extended(made: Production, path: tuple[Block, ...]) -> tuple[Block, ...]:
     """The same path, its last block bought up to the cap."""
     last, _ = path[-1]
     allotted = dict(path[:-1])
@@ -96,7 +96,7 @@ def extended(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
     return (*path[:-1], (last, max(min(left, made.rules.provider_cap, made.steps[last].end), path[-1][1])))
 
 
-def path_costs(made: Technology, path: tuple[Block, ...], prices: FloatArray, levels: FloatArray, Q: FloatArray) -> FloatArray:
+def path_costs(made: Production, path: tuple[Block, ...], prices: FloatArray, levels: FloatArray, Q: FloatArray) -> FloatArray:
     """(L, B) cost at which the path reaches each level under each column of weights, infinite where it does not.
 
     levels : (L,) the same for every column, or (L, B) a column's own. Q : (N, B), see `resampled`.
@@ -138,7 +138,7 @@ def path_costs(made: Technology, path: tuple[Block, ...], prices: FloatArray, le
     return result
 
 
-def _checkpoints(made: Technology, path: tuple[Block, ...], levels: FloatArray) -> list[Block]:
+def _checkpoints(made: Production, path: tuple[Block, ...], levels: FloatArray) -> list[Block]:
     """Block ends, and evenly many steps of the stretch of the path where resamples may reach the levels."""
     walked = made.walk(path)
     N = made.market.weights.size

@@ -19,9 +19,9 @@ from eqsolver.technology import (
     Accounting,
     Allocation,
     Cascade,
+    Production,
     Profile,
     Rules,
-    Technology,
     all_steps,
     best_cascades,
     build,
@@ -219,7 +219,7 @@ def _student(pairing: _Pairing, student: Provider, ks: FloatArray, token_price: 
     )
 
 
-def _mean_margins(pairing: _Pairing, made: Technology, fitted: Cascade) -> FloatArray:
+def _mean_margins(pairing: _Pairing, made: Production, fitted: Cascade) -> FloatArray:
     """(B,) mean margin of a fitted cascade on each resample, at levels as far from the teacher's reach as on all problems."""
     Q, prices, teacher = pairing.resamples, made.market.prices, made.market.providers[TEACHER]
     if not Q.shape[1]:

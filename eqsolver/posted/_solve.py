@@ -19,8 +19,8 @@ from eqsolver.technology import (
     Block,
     Cascade,
     PerLevel,
+    Production,
     Steps,
-    Technology,
     all_steps,
     along_hull,
     best_cascades,
@@ -196,7 +196,7 @@ def checked_levels(levels: Sequence[float] | FloatArray) -> FloatArray:
     return u
 
 
-def _default_levels(market: Market, listed: Sequence[Steps], made: Technology) -> FloatArray:
+def _default_levels(market: Market, listed: Sequence[Steps], made: Production) -> FloatArray:
     offered = max(float(step.profile(market.weights).solved[-1]) for step in listed if step.at.size)
     top = made.reach
     low = offered - POINTS_BELOW
@@ -208,7 +208,7 @@ def _cascade(market: Market, pairs: Sequence[tuple[str, float]]) -> Cascade:
     return Cascade(order=order, thresholds=tuple(float(threshold) for _, threshold in pairs))
 
 
-def _alone(made: Technology, asks: Offers) -> PerLevel:
+def _alone(made: Production, asks: Offers) -> PerLevel:
     """Buying each level from the one provider in access that asks least for it."""
     cost = asks.cost[list(made.access)]
     cheapest = np.argmin(cost, axis=0)
@@ -223,7 +223,7 @@ def _alone(made: Technology, asks: Offers) -> PerLevel:
     return PerLevel(paths=tuple(paths), units=units, cost=cost.min(axis=0))
 
 
-def _arbitrageur(main: Technology, who: Arbitrageur, asks: Offers, points: int | None, tolerance: float) -> ArbitrageurOutcome:
+def _arbitrageur(main: Production, who: Arbitrageur, asks: Offers, points: int | None, tolerance: float) -> ArbitrageurOutcome:
     """What an arbitrageur of the market file earns: its fixed policies, or else the best schedules of its access."""
     market, m, u = main.market, main.market.prices, asks.levels
     named = f"arbitrageur {who.name!r}"

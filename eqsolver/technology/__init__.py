@@ -4,17 +4,27 @@ from eqsolver.technology._cascade import cascade_costs, threshold_table
 from eqsolver.technology._completion import Completion
 from eqsolver.technology._curves import attempts_within, curves, expected_tries, survival
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
-from eqsolver.technology._fit import BestCascades, best_cascades
+from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
 from eqsolver.technology._oracle import Oracle, oracle
 from eqsolver.technology._path import Block, Walk, walk
-from eqsolver.technology._policies import nondecreasing, schedule_bound, schedule_hull, schedules
-from eqsolver.technology._production import ProductionSet
+from eqsolver.technology._production import (
+    Production,
+    best_cascades,
+    build,
+    nondecreasing,
+    schedule_bound,
+    schedule_hull,
+    schedules,
+    technology,
+)
 from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
 from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_paths
+from eqsolver.technology._set import ProductionSet
 from eqsolver.technology._steps import Profile, Steps, steps
-from eqsolver.technology._technology import Technology, all_steps, build, technology
+from eqsolver.technology._technology import Technology, all_steps, grid_technology
+from eqsolver.technology._wide import Wide
 
 __all__ = [
     "REACH",
@@ -26,12 +36,14 @@ __all__ = [
     "Completion",
     "Oracle",
     "PerLevel",
+    "Production",
     "ProductionSet",
     "Profile",
     "Rules",
     "Steps",
     "Technology",
     "Walk",
+    "Wide",
     "all_steps",
     "along_hull",
     "attempts_within",
@@ -44,6 +56,7 @@ __all__ = [
     "curves",
     "evaluate",
     "expected_tries",
+    "grid_technology",
     "joint",
     "lower_hull",
     "lower_hulls",

@@ -11,8 +11,8 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.technology._hull import lower_hull, lower_hulls
 from eqsolver.technology._many_prices import shortest_paths_at
-from eqsolver.technology._production import ProductionSet, Stretches, cheapest_from
 from eqsolver.technology._schedule import REACH
+from eqsolver.technology._set import ProductionSet, Stretches, cheapest_from
 from eqsolver.technology._technology import Technology
 
 BATCH = 2**20

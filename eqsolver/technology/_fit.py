@@ -110,7 +110,7 @@ class _Search:
             made = self._made
             found = evaluate(made.market, made.rules, made.steps, cascade, self._levels)
             found = PerLevel(paths=found.paths, units=found.units, cost=bill(found.units, self._prices))
-            main, second = _scores(found.cost, self._market_price)
+            main, second = margin_scores(found.cost, self._market_price)
             self._ranked.append(((float(main), float(second)), cascade))
             self._ranked.sort(key=lambda entry: entry[0], reverse=True)
             del self._ranked[LEADERS:]
@@ -128,7 +128,7 @@ def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, ma
         kept = [np.arange(0, solved.shape[axis], stride) for axis, stride in zip(first, strides, strict=True)]
         while True:
             table = threshold_table(solved, edges, allowed, order, levels, kept)
-            main, second = _scores(table.cost, market_price)
+            main, second = margin_scores(table.cost, market_price)
             tops = sum((made.grid[axis][table.thresholds[:, s]] for s, axis in enumerate(first)), np.zeros(len(main)))
             best = table.thresholds[np.lexsort((second, np.where(tops <= made.rules.total_cap, main, -np.inf)))[-1]]
             if all(stride == 1 for stride in strides):
@@ -146,7 +146,7 @@ def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, ma
         )
 
 
-def _scores(cost: FloatArray, market_price: FloatArray) -> tuple[FloatArray, FloatArray]:
+def margin_scores(cost: FloatArray, market_price: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean margin per row, and a second criterion between rows of equal margin: levels reached, then cost."""
     priced = np.isfinite(market_price)
     reached = np.isfinite(cost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ from eqsolver.technology._rules import Rules
 MAX_COMBINATIONS = 2_000_000
 """Attempt vectors enumerated per problem and set of providers; beyond, providers' caps are taken one by one (a looser,
 still valid bound)."""
+
+
+MAX_ORDERED = 4
+"""Providers that share a cap and are always enumerated; of more, those whose vectors times orders are no more than that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,6 +122,8 @@ def _enumerate(
         S.append(survived[0])
         F.append(prices[i] * provider.spend[0] * expected_tries(provider.odds, k, survived)[0])
     active = [i for i in range(len(providers)) if most[i] > 0]
+    if len(active) > MAX_ORDERED and _orderings(most[active]) > MAX_COMBINATIONS:
+        return None
     solved, cost = [], []
     for size in range(1, len(active) + 1):
         for chosen in itertools.combinations(active, size):
@@ -142,6 +149,16 @@ def _enumerate(
     every, bill = np.concatenate(solved), np.concatenate(cost)
     vertices = _few_vertices(every, bill)
     return np.diff(every[vertices], prepend=0.0), np.diff(bill[vertices], prepend=0.0)
+
+
+def _orderings(most: FloatArray) -> float:
+    """About how many attempt vectors in how many orders there are for one problem."""
+    A = most.size
+    if A > 2 * MAX_ORDERED:
+        return math.inf
+    return sum(
+        math.factorial(size) * math.comb(A, size) * float(np.prod(np.sort(most)[A - size : -1])) for size in range(1, A + 1)
+    )
 
 
 def _few_vertices(solved: FloatArray, cost: FloatArray) -> IntArray:

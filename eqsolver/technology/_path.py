@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,13 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Market
 from eqsolver.technology._schedule import REACH
-from eqsolver.technology._steps import Steps
+from eqsolver.technology._steps import Profile, Steps
 
 Block = tuple[int, float]
 """(provider, allotment): buy from that provider until it has been allotted this much in total."""
+
+Path = tuple[Block, ...]
+"""Blocks in the order they are bought; a provider may return, its allotments rising."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,35 +51,43 @@ def walk(market: Market, steps: Sequence[Steps], blocks: Sequence[Block]) -> Wal
     -----
     THEORY section 4. One pass over the attempts of each block: no grid, no interpolation.
     """
-    M, q = len(market.providers), market.weights
-    position = np.zeros(M)
-    standing = [np.ones_like(q) for _ in range(M)]
+    M = len(market.providers)
     solved, units = [np.zeros(1)], [np.zeros((1, M))]
     index, allotted = [np.full(1, -1)], [np.zeros(1)]
-    for number, (i, upto) in enumerate(blocks):
-        if upto < position[i]:
-            raise ValueError(f"block {number} lowers the allotment of provider {i} from {position[i]:g} to {upto:g}")
-        others = q.copy()
-        for other in range(M):
-            if other != i:
-                others *= standing[other]
-        found = steps[i].profile(others, upto=upto, after=position[i])
-        if not found.at.size:
-            continue
+    for number, found in stretches(market, steps, blocks):
         spent = np.repeat(units[-1][-1:], found.at.size, axis=0)
-        spent[:, i] += found.spent
+        spent[:, blocks[number][0]] += found.spent
         solved.append(solved[-1][-1] + found.solved)
         units.append(spent)
         index.append(np.full(found.at.size, number))
         allotted.append(found.at)
-        standing[i] = np.maximum(standing[i] - steps[i].dropped(upto, after=position[i]), 0.0)
-        position[i] = found.at[-1]
     return Walk(
         solved=np.concatenate(solved),
         units=np.concatenate(units),
         block=np.concatenate(index),
         allotted=np.concatenate(allotted),
     )
+
+
+def stretches(market: Market, steps: Sequence[Steps], blocks: Sequence[Block]) -> Iterator[tuple[int, Profile]]:
+    """Number and profile of each block of a path that buys anything, given what the blocks before it have solved."""
+    position: dict[int, float] = {}
+    standing: dict[int, FloatArray] = {}
+    for number, (i, upto) in enumerate(blocks):
+        after = position.get(i, 0.0)
+        if upto < after:
+            raise ValueError(f"block {number} lowers the allotment of provider {i} from {after:g} to {upto:g}")
+        others = market.weights.copy()
+        for other in sorted(standing):
+            if other != i:
+                others *= standing[other]
+        found = steps[i].profile(others, upto=upto, after=after)
+        if not found.at.size:
+            continue
+        yield number, found
+        before = standing.get(i, 1.0)
+        standing[i] = np.maximum(before - steps[i].dropped(upto, after=after), 0.0)
+        position[i] = float(found.at[-1])
 
 
 def cut(blocks: Sequence[Block], walked: Walk, position: int) -> tuple[Block, ...]:

@@ -12,7 +12,7 @@ from eqsolver.technology._cascade import Crossings, cascade_costs, crossings
 from eqsolver.technology._curves import curves
 from eqsolver.technology._evaluate import PerLevel, bill
 from eqsolver.technology._hull import hull_of_nodes
-from eqsolver.technology._path import Block, cut
+from eqsolver.technology._path import Block
 from eqsolver.technology._schedule import REACH, ahead, cheapest_reaching, corner_ahead, shortest_paths, trace
 from eqsolver.technology._technology import Technology
 
@@ -121,18 +121,6 @@ def promising_cascades(made: Technology, prices: FloatArray, levels: FloatArray,
             path = tuple((made.access[axis], float(made.grid[axis][corner[row, axis]])) for axis in order)
             promising.append(Promising(path=path, level=place))
     return promising
-
-
-def nondecreasing(made: Technology, policies: PerLevel, prices: FloatArray, levels: FloatArray) -> PerLevel:
-    """Where a higher level was found cheaper (between the points of a coarse grid), its policy serves the lower level too."""
-    paths, units, cost = list(policies.paths), policies.units.copy(), policies.cost.copy()
-    for level in range(levels.size - 2, -1, -1):
-        if cost[level] > cost[level + 1]:
-            walked = made.walk(paths[level + 1])
-            at = min(int(walked.reaching(levels[level : level + 1])[0]), walked.solved.size - 1)
-            paths[level], units[level] = cut(paths[level + 1], walked, at), walked.units[at]
-            cost[level] = units[level] @ prices
-    return PerLevel(paths=tuple(paths), units=units, cost=cost)
 
 
 def _finish(made: Technology, moves: IntArray, level: float) -> tuple[tuple[Block, ...], FloatArray]:

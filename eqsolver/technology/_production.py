@@ -1,102 +1,137 @@
-"""The technology set: every policy that is cheapest somewhere, as pass and input units that no price enters."""
+"""What can be produced from which inputs, for any number of providers: on one product grid, or by growing paths."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 
-import numpy as np
+from eqsolver._base import FloatArray, UsageError
+from eqsolver.market import Market
+from eqsolver.technology import _fit, _policies
+from eqsolver.technology._evaluate import PerLevel
+from eqsolver.technology._fit import BestCascades
+from eqsolver.technology._path import cut
+from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
+from eqsolver.technology._steps import Steps
+from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
+from eqsolver.technology._wide import Wide, wide, wide_bound, wide_hull, wide_schedules
+from eqsolver.technology._wide_cascades import wide_cascades
 
-from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology._hull import along_hull, lower_hulls
-from eqsolver.technology._schedule import REACH
+Production = Technology | Wide
+"""The production set of a market: all of it on a product grid, or (many providers) the good paths found in it."""
+
+ON_GRID = 4
+"""Providers whose product grid is fine enough for optimal schedules; of more, those all of whose steps fit a grid."""
+
+MAX_ORDERS = 20_000_000
+"""Nodes times orders of providers up to which cascades are enumerated on an exact grid of more than ON_GRID providers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stretches:
-    """Along the ratio of two prices: which policies can be best between neighbouring ratios at which the optimum is known.
+def technology(
+    market: Market,
+    *,
+    access: Sequence[str] | None = None,
+    accounting: Accounting = "attempts",
+    allocation: Allocation = "budget",
+    max_budget: float | None = None,
+    max_attempts: int | None = None,
+    points: int | None = None,
+    tolerance: float = 1e-3,
+    levels: FloatArray | None = None,
+) -> Production:
+    """Build the production set of a market.
 
-    pair : positions of the two providers. ratios : (C + 1,) m_first / m_second, increasing.
-    hull : (C, P) policies that can be on the lower hull between ratios c and c + 1, by pass, -1 pads.
-    at_level : (C, 2, L) those that can be cheapest for each of the set's `levels`, -1 where none reaches it.
+    Parameters
+    ----------
+    access : names of the providers that policies may buy from (default: all).
+    accounting, allocation, max_budget, max_attempts : see `Rules`; caps given here come before the market's.
+    points : grid points per provider; default: chosen by `refine`, or for many providers `Wide`'s.
+    tolerance, levels : see `refine` and `wide`.
+
+    Raises
+    ------
+    UsageError : a cap is missing, `points` < 2, nothing is ever solved.
+    MarketError : unknown provider in `access`.
+
+    Notes
+    -----
+    THEORY section 4. Up to ON_GRID providers, or any number whose steps all fit one grid: a `Technology`. More: a `Wide`.
     """
-
-    pair: tuple[int, int]
-    ratios: FloatArray
-    hull: IntArray
-    at_level: IntArray
-
-    def of(self, prices: FloatArray) -> IntArray:
-        """(R,) the stretch that each price vector (R, M) lies in; the first or last for ratios beyond."""
-        ratio = prices[:, self.pair[0]] / prices[:, self.pair[1]]
-        found: IntArray = np.clip(np.searchsorted(self.ratios, ratio, side="right") - 1, 0, len(self.hull) - 1)
-        return found
+    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    listed = all_steps(market, terms)
+    return build(market, terms, listed, access=access, points=points, tolerance=tolerance, levels=levels)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProductionSet:
-    """Policies that are cheapest somewhere: outputs and inputs, free of prices (THEORY section 4).
+def build(
+    market: Market,
+    terms: Rules,
+    listed: tuple[Steps, ...],
+    *,
+    access: Sequence[str] | None = None,
+    points: int | None = None,
+    tolerance: float = 1e-3,
+    levels: FloatArray | None = None,
+) -> Production:
+    """`technology` for rules and steps already at hand (several arbitrageurs share them)."""
+    bought = market.positions(list(market.names if access is None else access), "access")
+    if not bought or len(set(bought)) != len(bought):
+        raise UsageError("access must name at least one provider, and none twice")
+    if max(listed[i].at.size for i in bought) == 0:
+        raise UsageError("no provider in access ever solves a problem within the cap")
+    if points is not None and points < 2:
+        raise UsageError(f"a grid needs at least 2 points, not {points}")
+    if len(bought) <= ON_GRID:
+        return grid_technology(market, terms, listed, bought, points=points, tolerance=tolerance, levels=levels)
+    usable = tuple(sorted((i for i in bought if listed[i].at.size), key=lambda i: market.names[i]))
+    if len(usable) <= ON_GRID:
+        return grid_technology(market, terms, listed, usable, points=points, tolerance=tolerance, levels=levels)
+    sizes = [listed[i].at.size + 1 for i in usable]
+    if math.prod(sizes) * (len(usable) + ON_GRID) <= MAX_NODES * 2 * ON_GRID and (points is None or max(sizes) <= points):
+        return grid_technology(market, terms, listed, usable, points=max(max(sizes), 2))
+    return wide(market, terms, listed, bought, points=points, tolerance=tolerance, levels=levels)
 
-    solved : (K,) share of the market that each policy solves, nondecreasing. units : (K, M) expected list-price money that it
-    spends on each of the market's M providers.
-    levels : (L,) for which single policies are held, beside those that mixtures use.
-    shortfall : no policy left out is cheaper by more than this share, at any price on the lines that were searched.
-    stretches : with two providers, what narrows the search; None: any policy may be best anywhere.
+
+def schedules(made: Production, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """The cheapest schedule for each level. prices : (M,) multipliers. levels : (L,) increasing."""
+    if isinstance(made, Wide):
+        return wide_schedules(made, prices, levels)
+    return _policies.schedules(made, prices, levels)
+
+
+def schedule_bound(made: Production, prices: FloatArray, levels: FloatArray) -> FloatArray:
+    """(L,) money that no schedule over the providers in access can undercut at each level; infinite where none reaches it."""
+    if isinstance(made, Wide):
+        return wide_bound(made, prices, levels)
+    return _policies.schedule_bound(made, prices, levels)
+
+
+def schedule_hull(made: Production, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mixtures of schedules: (V,) solved and cost of the vertices of their lower hull over every level, the origin first."""
+    if isinstance(made, Wide):
+        return wide_hull(made, prices)
+    return _policies.schedule_hull(made, prices)
+
+
+def best_cascades(made: Production, prices: FloatArray, levels: FloatArray, market_price: FloatArray) -> BestCascades:
+    """The cascade with the largest mean margin over the levels that have a market price, and the cheapest for each level.
+
+    prices : (M,) multipliers. levels : (L,) increasing. market_price : (L,) C_P, infinite where no provider reaches.
     """
-
-    solved: FloatArray
-    units: FloatArray
-    levels: FloatArray
-    shortfall: float = 0.0
-    stretches: Stretches | None = None
-
-    def near(self, prices: FloatArray) -> IntArray:
-        """(R, P) policies that can be on the lower hull at each price vector (R, M), by pass; -1 pads."""
-        if self.stretches is None:
-            return np.broadcast_to(np.arange(self.solved.size), (len(prices), self.solved.size))
-        return self.stretches.hull[self.stretches.of(prices)]
-
-    def cheapest(self, prices: FloatArray) -> IntArray:
-        """(R, L) the cheapest single policy for each of `levels` at each price vector (R, M); -1 for none."""
-        if self.stretches is None:
-            return self.cost(self.levels, prices)[1]
-        either = self.stretches.at_level[self.stretches.of(prices)]
-        bill = np.einsum("rslm,rm->rsl", self.units[either], prices)
-        second = bill[:, 1] < bill[:, 0]
-        return np.where(second, either[:, 1], either[:, 0])
-
-    def cost(self, levels: FloatArray, prices: FloatArray) -> tuple[FloatArray, IntArray]:
-        """C_q(u; m) over single policies: the cheapest that solves at least u.
-
-        levels : (L,). prices : (R, M).
-
-        Returns
-        -------
-        cost : (R, L) money, infinite above what any policy solves. policy : (R, L) which one, -1 for none. By Shephard's
-        lemma `units[policy]` is the slope of the cost in prices wherever it has one: the derived demand for providers.
-        """
-        bill = prices @ self.units.T
-        first = np.searchsorted(self.solved, levels - REACH)
-        reached = first < self.solved.size
-        policy = cheapest_from(bill, np.minimum(first, self.solved.size - 1))
-        return np.where(reached, np.take_along_axis(bill, policy, axis=1), np.inf), np.where(reached, policy, -1)
-
-    def mixed_cost(self, levels: FloatArray, prices: FloatArray) -> FloatArray:
-        """(R, L) money: C_q(u; m) over mixtures, the lower convex hull in u; infinite above what any policy solves."""
-        bill = prices @ self.units.T
-        vertices, count = lower_hulls(self.solved, bill)
-        rows = [v[:n] for v, n in zip(vertices, count, strict=True)]
-        return np.array([_along(levels, self.solved[v], bill[r, v]) for r, v in enumerate(rows)]).reshape(len(prices), -1)
+    if isinstance(made, Wide):
+        return wide_cascades(made, made.searched, made.paths, prices, levels, market_price)
+    A = len(made.access)
+    if A <= ON_GRID or made.survival.size * math.factorial(A) <= MAX_ORDERS:
+        return _fit.best_cascades(made, prices, levels, market_price)
+    return wide_cascades(made, made.access, _policies.schedules(made, prices, levels).paths, prices, levels, market_price)
 
 
-def cheapest_from(cost: FloatArray, first: IntArray) -> IntArray:
-    """(R, L) position of the cheapest of cost[r, first[l]:], the last of equals. cost : (R, K). first : (L,)."""
-    K = cost.shape[1]
-    reverse = cost[:, ::-1]
-    cheapest = np.minimum.accumulate(reverse, axis=1)
-    place = np.maximum.accumulate(np.where(reverse <= cheapest, np.arange(K), 0), axis=1)
-    found: IntArray = K - 1 - place[:, K - 1 - first]
-    return found
-
-
-def _along(levels: FloatArray, solved: FloatArray, cost: FloatArray) -> FloatArray:
-    return along_hull(levels, np.append(0.0, solved), np.append(0.0, cost))
+def nondecreasing(made: Production, policies: PerLevel, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """Where a higher level was found cheaper (between the points of a coarse grid), its policy serves the lower level too."""
+    paths, units, cost = list(policies.paths), policies.units.copy(), policies.cost.copy()
+    for level in range(levels.size - 2, -1, -1):
+        if cost[level] > cost[level + 1]:
+            walked = made.walk(paths[level + 1])
+            at = min(int(walked.reaching(levels[level : level + 1])[0]), walked.solved.size - 1)
+            paths[level], units[level] = cut(paths[level + 1], walked, at), walked.units[at]
+            cost[level] = units[level] @ prices
+    return PerLevel(paths=tuple(paths), units=units, cost=cost)

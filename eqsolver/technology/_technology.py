@@ -8,17 +8,16 @@ from functools import partial
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray
 from eqsolver.market import Market, Provider
 from eqsolver.technology._curves import curves
 from eqsolver.technology._grid import attention, base_measure, grid
 from eqsolver.technology._joint import joint
 from eqsolver.technology._path import Block, Walk, walk
-from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
+from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import cheapest_reaching, shortest_paths, trace
 from eqsolver.technology._steps import Steps, steps
 
-MAX_ACCESS = 4
 MAX_NODES = 4_000_000
 """Nodes of the product grid at which refinement stops (8 (M + 4) bytes each)."""
 
@@ -28,7 +27,7 @@ class Technology:
     """The production set of a market on a product grid of allotments: solved share and units needed, free of prices.
 
     market : the M providers that sell. rules : what is allotted and counted. steps : M exact step lists.
-    access : positions in the market of the A <= 4 providers that policies may buy from.
+    access : positions in the market of the A providers that policies may buy from.
     grid : A arrays (J_a,) of allotments, 0 first.
     survival : (J_1, ..., J_A) share of the market left unsolved at each node.
     edges : A such arrays, expected units of provider a bought on the step from node j to j + e_a.
@@ -69,65 +68,25 @@ class Technology:
         return walk(self.market, self.steps, blocks)
 
 
-def technology(
-    market: Market,
-    *,
-    access: Sequence[str] | None = None,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
-    max_budget: float | None = None,
-    max_attempts: int | None = None,
-    points: int | None = None,
-    tolerance: float = 1e-3,
-    levels: FloatArray | None = None,
-) -> Technology:
-    """Build the production set of a market.
-
-    Parameters
-    ----------
-    access : names of the providers that policies may buy from (default: all), at most 4.
-    accounting, allocation, max_budget, max_attempts : see `Rules`; caps given here come before the market's.
-    points : grid points per provider; default: chosen by `refine`.
-    tolerance, levels : see `refine`.
-
-    Raises
-    ------
-    UsageError : a cap is missing, access has more than 4 providers, `points` < 2, nothing is ever solved.
-    MarketError : unknown provider in `access`.
-    """
-    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
-    listed = all_steps(market, terms)
-    return build(market, terms, listed, access=access, points=points, tolerance=tolerance, levels=levels)
-
-
 def all_steps(market: Market, terms: Rules) -> tuple[Steps, ...]:
     """The step list of every provider of the market."""
     return tuple(steps(provider, terms) for provider in market.providers)
 
 
-def build(
+def grid_technology(
     market: Market,
     terms: Rules,
     listed: tuple[Steps, ...],
+    bought: tuple[int, ...],
     *,
-    access: Sequence[str] | None = None,
     points: int | None = None,
     tolerance: float = 1e-3,
     levels: FloatArray | None = None,
 ) -> Technology:
-    """`technology` for rules and steps already at hand (several arbitrageurs share them)."""
-    bought = market.positions(list(market.names if access is None else access), "access")
-    if not bought or len(set(bought)) != len(bought):
-        raise UsageError("access must name at least one provider, and none twice")
-    if len(bought) > MAX_ACCESS:
-        raise UsageError(
-            f"exact schedules are for at most {MAX_ACCESS} providers, and the arbitrageur may buy from {len(bought)}: "
-            f"choose with --access (of {', '.join(market.names)})"
-        )
-    if max(listed[i].at.size for i in bought) == 0:
-        raise UsageError("no provider in access ever solves a problem within the cap")
-    if points is not None and points < 2:
-        raise UsageError(f"a grid needs at least 2 points, not {points}")
+    """The product grid over some providers, for rules and steps already at hand.
+
+    bought : their positions, first axis first. points, tolerance, levels : as in `technology`.
+    """
     measures = [base_measure(listed[i], market.weights) for i in bought]
 
     def on(measures: Sequence[FloatArray], size: int) -> Technology:

@@ -1,0 +1,102 @@
+"""The technology set: every policy that is cheapest somewhere, as pass and input units that no price enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.technology._hull import along_hull, lower_hulls
+from eqsolver.technology._schedule import REACH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stretches:
+    """Along the ratio of two prices: which policies can be best between neighbouring ratios at which the optimum is known.
+
+    pair : positions of the two providers. ratios : (C + 1,) m_first / m_second, increasing.
+    hull : (C, P) policies that can be on the lower hull between ratios c and c + 1, by pass, -1 pads.
+    at_level : (C, 2, L) those that can be cheapest for each of the set's `levels`, -1 where none reaches it.
+    """
+
+    pair: tuple[int, int]
+    ratios: FloatArray
+    hull: IntArray
+    at_level: IntArray
+
+    def of(self, prices: FloatArray) -> IntArray:
+        """(R,) the stretch that each price vector (R, M) lies in; the first or last for ratios beyond."""
+        ratio = prices[:, self.pair[0]] / prices[:, self.pair[1]]
+        found: IntArray = np.clip(np.searchsorted(self.ratios, ratio, side="right") - 1, 0, len(self.hull) - 1)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProductionSet:
+    """Policies that are cheapest somewhere: outputs and inputs, free of prices (THEORY section 4).
+
+    solved : (K,) share of the market that each policy solves, nondecreasing. units : (K, M) expected list-price money that it
+    spends on each of the market's M providers.
+    levels : (L,) for which single policies are held, beside those that mixtures use.
+    shortfall : no policy left out is cheaper by more than this share, at any price on the lines that were searched.
+    stretches : with two providers, what narrows the search; None: any policy may be best anywhere.
+    """
+
+    solved: FloatArray
+    units: FloatArray
+    levels: FloatArray
+    shortfall: float = 0.0
+    stretches: Stretches | None = None
+
+    def near(self, prices: FloatArray) -> IntArray:
+        """(R, P) policies that can be on the lower hull at each price vector (R, M), by pass; -1 pads."""
+        if self.stretches is None:
+            return np.broadcast_to(np.arange(self.solved.size), (len(prices), self.solved.size))
+        return self.stretches.hull[self.stretches.of(prices)]
+
+    def cheapest(self, prices: FloatArray) -> IntArray:
+        """(R, L) the cheapest single policy for each of `levels` at each price vector (R, M); -1 for none."""
+        if self.stretches is None:
+            return self.cost(self.levels, prices)[1]
+        either = self.stretches.at_level[self.stretches.of(prices)]
+        bill = np.einsum("rslm,rm->rsl", self.units[either], prices)
+        second = bill[:, 1] < bill[:, 0]
+        return np.where(second, either[:, 1], either[:, 0])
+
+    def cost(self, levels: FloatArray, prices: FloatArray) -> tuple[FloatArray, IntArray]:
+        """C_q(u; m) over single policies: the cheapest that solves at least u.
+
+        levels : (L,). prices : (R, M).
+
+        Returns
+        -------
+        cost : (R, L) money, infinite above what any policy solves. policy : (R, L) which one, -1 for none. By Shephard's
+        lemma `units[policy]` is the slope of the cost in prices wherever it has one: the derived demand for providers.
+        """
+        bill = prices @ self.units.T
+        first = np.searchsorted(self.solved, levels - REACH)
+        reached = first < self.solved.size
+        policy = cheapest_from(bill, np.minimum(first, self.solved.size - 1))
+        return np.where(reached, np.take_along_axis(bill, policy, axis=1), np.inf), np.where(reached, policy, -1)
+
+    def mixed_cost(self, levels: FloatArray, prices: FloatArray) -> FloatArray:
+        """(R, L) money: C_q(u; m) over mixtures, the lower convex hull in u; infinite above what any policy solves."""
+        bill = prices @ self.units.T
+        vertices, count = lower_hulls(self.solved, bill)
+        rows = [v[:n] for v, n in zip(vertices, count, strict=True)]
+        return np.array([_along(levels, self.solved[v], bill[r, v]) for r, v in enumerate(rows)]).reshape(len(prices), -1)
+
+
+def cheapest_from(cost: FloatArray, first: IntArray) -> IntArray:
+    """(R, L) position of the cheapest of cost[r, first[l]:], the last of equals. cost : (R, K). first : (L,)."""
+    K = cost.shape[1]
+    reverse = cost[:, ::-1]
+    cheapest = np.minimum.accumulate(reverse, axis=1)
+    place = np.maximum.accumulate(np.where(reverse <= cheapest, np.arange(K), 0), axis=1)
+    found: IntArray = K - 1 - place[:, K - 1 - first]
+    return found
+
+
+def _along(levels: FloatArray, solved: FloatArray, cost: FloatArray) -> FloatArray:
+    return along_hull(levels, np.append(0.0, solved), np.append(0.0, cost))

@@ -1,0 +1,237 @@
+"""More providers than a product grid holds: paths grown by merging, small sets solved on grids, one pool of the best."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray
+from eqsolver.market import Market
+from eqsolver.technology._evaluate import PerLevel
+from eqsolver.technology._give_away import give_away_bound, spread_points
+from eqsolver.technology._hull import lower_hull
+from eqsolver.technology._oracle import oracle
+from eqsolver.technology._path import Block, Path, Walk, walk
+from eqsolver.technology._policies import schedules
+from eqsolver.technology._pool import Pool
+from eqsolver.technology._rules import Rules
+from eqsolver.technology._screen import greedy_path, promising
+from eqsolver.technology._search import Detail, Ladders, improve
+from eqsolver.technology._steps import Steps
+from eqsolver.technology._technology import Technology, grid_technology
+
+SCREENED = 40
+"""With more providers than this, only those that an insertion into some good path calls for are searched."""
+
+CORE = 4
+CORE_AMONG = 6
+"""Every set of CORE among the CORE_AMONG providers that good paths spend most on is solved on a product grid."""
+
+CORE_NODES = 160_000
+BOUND_AXES = 8
+BOUND_NODES = 2_000_000
+WATCHED = 17
+"""Levels at which paths are grown before those asked for are."""
+
+COARSE = Detail(checkpoints=32, points=16, around=0, rounds=8)
+FINE = Detail(checkpoints=64, points=32, around=8, rounds=6)
+LAST_ROUNDS = 3
+"""Rounds of the search once it starts from known paths, for all levels asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wide:
+    """The production set of a market with many providers in access: paths known to be good, and how they were found.
+
+    market : the M providers that sell. rules : what is allotted and counted. steps : M exact step lists.
+    access : positions of the A providers that policies may buy from. usable : of those that solve anything.
+    searched : of those that were let into paths; all of `usable`, or those that promised anything when screened.
+    paths : good policies, each for some level at the posted prices; they are policies at any prices.
+    reach : the highest level that a path found reaches. points : of a provider when it is let into a path.
+    tolerance : relative; the search ends when a round improves no level by more.
+    moved : largest relative change of an optimum in the last round of the search at posted prices.
+    """
+
+    market: Market
+    rules: Rules
+    steps: tuple[Steps, ...]
+    access: tuple[int, ...]
+    usable: tuple[int, ...]
+    searched: tuple[int, ...]
+    paths: tuple[Path, ...]
+    reach: float
+    points: int
+    tolerance: float
+    moved: float
+    exact: bool = False
+
+    @property
+    def grid(self) -> tuple[FloatArray, ...]:
+        """Per usable provider the allotments at which a provider is let into a path; paths stop at finer steps too."""
+        ladders = Ladders(self.market, self.steps, self.points)
+        return tuple(ladders.of(i) for i in self.usable)
+
+    @property
+    def detail(self) -> Detail:
+        """How finely merges are searched."""
+        return Detail(checkpoints=FINE.checkpoints, points=self.points, around=FINE.around, rounds=LAST_ROUNDS)
+
+    def walk(self, blocks: Sequence[Block]) -> Walk:
+        """Follow a path of (position of the provider in the market, allotment) blocks exactly."""
+        return walk(self.market, self.steps, blocks)
+
+    def pool(self, prices: FloatArray, levels: FloatArray) -> Pool:
+        """The known paths, each where it is best."""
+        found = Pool(self.market, self.rules, self.steps, prices, levels)
+        for path in self.paths:
+            found.offer(path)
+        return found
+
+
+def wide(
+    market: Market,
+    terms: Rules,
+    listed: tuple[Steps, ...],
+    bought: tuple[int, ...],
+    *,
+    points: int | None,
+    tolerance: float,
+    levels: FloatArray | None,
+) -> Wide:
+    """Grow good paths over many providers.
+
+    bought : positions of the providers in access. points, tolerance : see `Wide`. levels : (L,) those that matter most.
+
+    Notes
+    -----
+    Paths start from each provider alone, from the greedy index (most solved per money, then again among what is left), and,
+    in a second pool, from the optimal schedules of every small set of the providers most used; each pool is improved by itself
+    before the two meet, so that neither start hides the other's optimum. Providers are taken in the order of their names,
+    so that the order of a market's providers changes nothing.
+    """
+    usable = tuple(sorted((i for i in bought if listed[i].at.size), key=lambda i: market.names[i]))
+    prices = market.prices
+
+    def starts(at: FloatArray) -> Pool:
+        pool = Pool(market, terms, listed, prices, at)
+        for i in usable:
+            pool.offer(((i, listed[i].end),))
+        pool.offer(greedy_path(market, terms, listed, prices, usable))
+        return pool
+
+    def grown(pool: Pool, searched: list[int]) -> float:
+        while True:
+            change = improve(pool, searched, COARSE, tolerance)
+            more = promising(pool, [i for i in usable if i not in searched]) if len(searched) < len(usable) else []
+            if not more:
+                return change
+            searched += more
+
+    searched = list(usable)
+    if len(usable) > SCREENED:
+        first = starts(_watched(market, listed, usable, None, 1.0))
+        searched = sorted({i for path in first.held() for i, _ in path}, key=lambda i: market.names[i])
+    if levels is None:
+        rough = starts(_watched(market, listed, usable, None, 1.0))
+        grown(rough, searched)
+        levels = _watched(market, listed, usable, None, rough.reach)
+        known = [*rough.held(), rough.furthest]
+    else:
+        levels, known = _watched(market, listed, usable, levels, 1.0), []
+    pool = starts(levels)
+    for path in known:
+        pool.offer(path)
+    grown(pool, searched)
+    cores = Pool(market, terms, listed, prices, levels)
+    for made in core_technologies(market, terms, listed, most_used(pool)):
+        for path in dict.fromkeys(schedules(made, prices, levels).paths):
+            cores.offer(path)
+    improve(cores, searched, COARSE, tolerance)
+    for path in [*cores.held(), cores.furthest]:
+        pool.offer(path)
+    detail = Detail(checkpoints=FINE.checkpoints, points=points or FINE.points, around=FINE.around, rounds=FINE.rounds)
+    moved = improve(pool, searched, detail, tolerance)
+    return Wide(
+        market=market,
+        rules=terms,
+        steps=listed,
+        access=bought,
+        usable=usable,
+        searched=tuple(searched),
+        paths=tuple(dict.fromkeys([*pool.held(), pool.furthest, *cores.held()])),
+        reach=pool.reach,
+        points=detail.points,
+        tolerance=tolerance,
+        moved=moved,
+    )
+
+
+def most_used(pool: Pool) -> list[int]:
+    """Providers on the best paths, those that take most of the bill over all levels first; by name where they tie."""
+    found = pool.policies()
+    reached = np.isfinite(found.cost)
+    bill = found.units[reached] * pool.prices / np.maximum(found.cost[reached, None], np.finfo(float).tiny)
+    share = bill.sum(axis=0)
+    on_path = {i for path in pool.held() for i, _ in path}
+    return sorted(on_path, key=lambda i: (-round(float(share[i]), 9), pool.market.names[i]))
+
+
+def core_technologies(market: Market, terms: Rules, listed: tuple[Steps, ...], used: Sequence[int]) -> list[Technology]:
+    """Product grids for every set of CORE among the providers most used."""
+    among, size = used[:CORE_AMONG], min(CORE, len(used))
+    points = int(CORE_NODES ** (1 / size))
+    return [
+        grid_technology(market, terms, listed, tuple(sorted(chosen, key=lambda i: market.names[i])), points=points)
+        for chosen in itertools.combinations(among, size)
+    ]
+
+
+def _watched(
+    market: Market, listed: Sequence[Steps], usable: Sequence[int], levels: FloatArray | None, top: float
+) -> FloatArray:
+    """At most WATCHED levels: of those asked for, or from 5 points below the best offer's reach up to `top`."""
+    if levels is not None:
+        if levels.size <= WATCHED:
+            return levels
+        return levels[np.linspace(0, levels.size - 1, WATCHED).round().astype(np.int64)]
+    q = market.weights
+    offered = max(float(step.profile(q).solved[-1]) for step in listed if step.at.size)
+    every = q.copy()
+    for i in usable:
+        every *= np.maximum(1.0 - listed[i].dropped(listed[i].end), 0.0)
+    top = min(top, 1.0 - float(every.sum()))
+    low = min(offered, top) - 0.05
+    return np.linspace(low if low > 0 else top / WATCHED, top, WATCHED)
+
+
+def wide_schedules(made: Wide, prices: FloatArray, levels: FloatArray) -> PerLevel:
+    """The cheapest schedules found: known paths, improved at the levels asked for."""
+    pool = made.pool(prices, levels)
+    improve(pool, made.searched, made.detail, made.tolerance)
+    return pool.policies()
+
+
+def wide_bound(made: Wide, prices: FloatArray, levels: FloatArray) -> FloatArray:
+    """(L,) money that no schedule over all providers in access can undercut: the better of the oracle and `give_away_bound`."""
+    bound = oracle(made.market, made.rules, made.usable, prices).at(levels)
+    if len(made.usable) > BOUND_AXES:
+        return bound
+    used = made.pool(prices, levels).policies()
+    finite = np.isfinite(used.cost)
+    bill = (used.units[finite] * prices).sum(axis=0)
+    share = {i: 0.15 + np.sqrt(float(bill[i] / max(bill.sum(), np.finfo(float).tiny))) for i in made.usable}
+    sizes = spread_points(made.steps, share, BOUND_NODES)
+    return np.maximum(bound, give_away_bound(made.market, made.rules, made.steps, prices, levels, sizes))
+
+
+def wide_hull(made: Wide, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mixtures of the known paths: (V,) solved and cost of the vertices of their lower hull, the origin first."""
+    pool = Pool(made.market, made.rules, made.steps, prices, np.ones(1))
+    tolls = [pool.toll(path) for path in made.paths]
+    corners = [(solved[v], cost[v]) for (solved, cost) in tolls for v in (lower_hull(solved, cost),)]
+    solved, cost = (np.concatenate([corner[k] for corner in corners]) for k in (0, 1))
+    vertices = lower_hull(solved, cost)
+    return np.append(0.0, solved[vertices]), np.append(0.0, cost[vertices])

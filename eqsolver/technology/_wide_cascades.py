@@ -1,0 +1,162 @@
+"""The best cascades of many providers: one provider at a time is put into, moved within or resized in a good cascade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from eqsolver._base import FloatArray
+from eqsolver.market import Market
+from eqsolver.technology._curves import SLACK
+from eqsolver.technology._evaluate import Cascade
+from eqsolver.technology._fit import BestCascades, margin_scores
+from eqsolver.technology._merge import Merged, joined
+from eqsolver.technology._path import Path
+from eqsolver.technology._pool import Pool
+from eqsolver.technology._rules import Rules
+from eqsolver.technology._schedule import REACH
+from eqsolver.technology._search import BATCH_BYTES, Detail, Ladders, around, divided, merge_providers
+from eqsolver.technology._steps import Steps
+
+DETAIL = Detail(checkpoints=48, points=16, around=6, rounds=8)
+
+LONGEST = 6
+"""Providers of a path that a first cascade takes, those it buys most from."""
+
+
+def wide_cascades(
+    made: Bought,
+    providers: Sequence[int],
+    paths: Sequence[Path],
+    prices: FloatArray,
+    levels: FloatArray,
+    market_price: FloatArray,
+) -> BestCascades:
+    """The best single cascade and the best per level that a descent finds.
+
+    Parameters
+    ----------
+    providers : those that cascades may buy from. paths : good schedules; cascades start from their providers.
+    prices : (M,) multipliers. levels : (L,) increasing. market_price : (L,) C_P, infinite where no provider reaches.
+
+    Notes
+    -----
+    Given a cascade without one of its providers, `merged` holds what a block of any size of that provider, or of another,
+    between any two of its blocks costs at every level. The best of these for each level, and the one with the largest mean
+    margin, are followed exactly and kept where they are better, until nothing improves.
+    """
+    search = _Search(made, prices, levels, market_price)
+    for i in providers:
+        search.offer(((i, made.steps[i].end),))
+    for path in paths:
+        search.offer(_as_cascade(path))
+    ladders = Ladders(made.market, made.steps, DETAIL.points)
+    tried: set[Path] = set()
+    for _ in range(DETAIL.rounds):
+        fresh = {path: where for path, where in search.leaders().items() if path not in tried}
+        if not fresh:
+            break
+        for path, where in fresh.items():
+            tried.add(path)
+            for candidate in list(search.near(ladders, path, where, providers)):
+                search.offer(candidate)
+    order, thresholds = zip(*search.single, strict=True)
+    return BestCascades(single=Cascade(order=order, thresholds=thresholds), per_level=search.pool.policies())
+
+
+def _as_cascade(path: Path) -> Path:
+    """The providers a path buys most from, each bought once, in the order in which half of their allotment is reached."""
+    final = dict(path)
+    halfway: dict[int, int] = {}
+    for number, (i, b) in enumerate(path):
+        if b >= final[i] / 2:
+            halfway.setdefault(i, number)
+    kept = sorted(final, key=lambda i: -final[i])[:LONGEST]
+    return tuple((i, final[i]) for i in sorted(kept, key=lambda i: halfway[i]))
+
+
+class Bought(Protocol):
+    """What cascades need of a `Technology` or a `Wide`."""
+
+    @property
+    def market(self) -> Market: ...
+    @property
+    def rules(self) -> Rules: ...
+    @property
+    def steps(self) -> tuple[Steps, ...]: ...
+
+
+class _Search:
+    """The best cascades offered so far: per level, and by mean margin."""
+
+    def __init__(self, made: Bought, prices: FloatArray, levels: FloatArray, market_price: FloatArray) -> None:
+        self.pool = Pool(made.market, made.rules, made.steps, prices, levels)
+        self._market_price = market_price
+        self._best = (-1.0, -np.inf)
+        self.single: Path = ()
+
+    def leaders(self) -> dict[Path, list[int]]:
+        """The cascades that are best somewhere, and for which levels; the single best is among them."""
+        found = self.pool.held()
+        found.setdefault(self.single, [])
+        return found
+
+    def offer(self, path: Path) -> None:
+        """Fill up the last provider of a cascade, follow it exactly, keep it where it is best."""
+        if not path:
+            return
+        path = self._filled(path)
+        cost = self.pool.offer(path)
+        if cost is not None:
+            main, second = margin_scores(cost, self._market_price)
+            self._best, self.single = max((self._best, self.single), ((float(main), float(second)), path))
+
+    def near(self, ladders: Ladders, path: Path, where: Sequence[int], providers: Sequence[int]) -> Iterator[Path]:
+        """The best cascades one block away from a given one, for the levels it holds and by mean margin."""
+        bought = [i for i, _ in path]
+        for i, end in path if len(path) > 1 else ():
+            rest = tuple(block for block in path if block[0] != i)
+            yield from self._best_of(ladders, rest, [i], [around(self.pool, ladders.of(i), i, [end], DETAIL.around)], where)
+        others = [i for i in providers if i not in bought]
+        size = max(1, BATCH_BYTES // (16 * self.pool.market.weights.size * DETAIL.points))
+        for start in range(0, len(others), size):
+            batch = others[start : start + size]
+            yield from self._best_of(ladders, path, batch, [ladders.of(i) for i in batch], where)
+
+    def _best_of(
+        self, ladders: Ladders, rest: Path, others: Sequence[int], points: Sequence[FloatArray], where: Sequence[int]
+    ) -> Iterator[Path]:
+        pool = self.pool
+        moves = divided(ladders, self._filled(rest), DETAIL.checkpoints)
+        found = merge_providers(pool, moves, others, points)
+        ends = [0, *(t for t in range(1, len(moves) + 1) if t == len(moves) or moves[t][0] != moves[t - 1][0])]
+        places = [(k, t, b) for k, p in enumerate(points) for t in ends for b in range(1, p.size)]
+        table = np.stack([_block_cost(found, k, t, b, pool.levels, pool.rules.total_cap) for k, t, b in places])
+        main, second = margin_scores(table, self._market_price)
+        chosen = {int(np.lexsort((second, main))[-1])}
+        chosen |= {int(row) for level in where for row in [table[:, level].argmin()] if table[row, level] < pool.cost[level]}
+        for row in sorted(chosen):
+            k, t, b = places[row]
+            yield joined([*moves[:t], (others[k], float(points[k][b])), *moves[t:]])
+
+    def _filled(self, path: Path) -> Path:
+        """The cascade with its last provider bought up to what the cap leaves."""
+        rules = self.pool.rules
+        *first, (last, b) = path
+        if np.isfinite(rules.total_cap):
+            rest = max(rules.total_cap - sum(b for _, b in first), 0.0)
+        else:
+            rest = rules.provider_cap if np.isfinite(rules.provider_cap) else max(self.pool.steps[last].end, b)
+        return tuple((i, b) for i, b in (*first, (last, rest)) if b > 0)
+
+
+def _block_cost(found: Merged, k: int, t: int, b: int, levels: FloatArray, cap: float) -> FloatArray:
+    """(L,) about what each level costs with one block of the k-th provider, up to point b, let in at checkpoint t."""
+    solved = np.concatenate([found.solved[k, : t + 1, 0], found.solved[k, t, 1 : b + 1], found.solved[k, t + 1 :, b]])
+    moves = np.concatenate([[0.0], found.along[k, :t, 0], found.own[k, t, :b], found.along[k, t:, b]])
+    total = np.concatenate([found.total[k, : t + 1, 0], found.total[k, t, 1 : b + 1], found.total[k, t + 1 :, b]])
+    within = int(np.searchsorted(total, cap * (1 + SLACK), side="right"))
+    cost: FloatArray = np.interp(levels - REACH, solved[:within], np.cumsum(moves[:within]), right=np.inf)
+    return cost
