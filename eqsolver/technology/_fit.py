@@ -25,9 +25,6 @@ STARTS = 3
 FIRST_ROUNDS = 3
 """Rounds of the first zoom, which chooses between them."""
 
-ZOOMS = 2
-"""Later zooms, upon the best found for each level."""
-
 LEADERS = 3
 """Single cascades whose neighbourhoods are searched."""
 
@@ -35,7 +32,7 @@ STRIDE = 8.0
 """How many grid points away the first round of that search looks, beyond local optima of the grid."""
 
 ROUNDS = 10
-"""Rounds of a later zoom, and of the search around single cascades, which halves its stride in each."""
+"""Rounds of the second zoom, upon the best found for each level, and of the search around single cascades (halved strides)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,10 +65,9 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
     search.offer(_filled(made, path) for path, _ in starts)
     if not made.exact:
         search.offer(_filled(made, path) for path in zoom(made, prices, starts, rounds=FIRST_ROUNDS))
-        for _ in range(ZOOMS):
-            holders = [_useful(made, path) for path in search.per_level.paths]
-            starts = [(path, float(level)) for path, level in zip(holders, levels, strict=True) if path]
-            search.offer(_filled(made, path) for path in zoom(made, prices, starts, rounds=ROUNDS))
+        holders = [_useful(made, path) for path in search.per_level.paths]
+        starts = [(path, float(level)) for path, level in zip(holders, levels, strict=True) if path]
+        search.offer(_filled(made, path) for path in zoom(made, prices, starts, rounds=ROUNDS))
         for halvings in range(ROUNDS):
             score = search.score
             search.offer([near for best in search.leaders for near in _neighbours(made, best, STRIDE * 0.5**halvings)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,18 +35,36 @@ def schedules(made: Technology, prices: FloatArray, levels: FloatArray) -> PerLe
 
     Notes
     -----
-    THEORY section 4; exact where `made.exact`, otherwise see `schedule_bound`.
+    THEORY section 4; exact where `made.exact`, otherwise see `schedule_bound`. Where shortest paths arrive at the end by
+    different last steps, each of these is cut, and the cheapest taken: to the end they cost the same, to the level they do not.
     """
     edges = weighted(made, prices)
     value = shortest_paths(edges)
     best = cheapest_reaching(made.solved, value, levels, made.allowed)
-    reached = np.flatnonzero(best.node >= 0)
-    moves = trace(value, edges, best.node[reached])
     paths: list[tuple[Block, ...]] = [()] * levels.size
     units = np.full((levels.size, len(made.market.providers)), np.inf)
-    for row, level in enumerate(reached):
-        paths[level], units[level] = _finish(made, moves[row][moves[row] >= 0], levels[level])
+    cost = np.where(best.node == 0, 0.0, np.inf)
+    units[best.node == 0] = 0.0
+    arrivals = _arrivals(value, edges, best.node)
+    traced = trace(value, edges, np.array([before for _, before, _ in arrivals], dtype=np.int64))
+    for (level, _, axis), moves in zip(arrivals, traced, strict=True):
+        path, spent = _finish(made, np.append(moves[moves >= 0], axis), levels[level])
+        if spent @ prices < cost[level]:
+            paths[level], units[level], cost[level] = path, spent, spent @ prices
     return PerLevel(paths=tuple(paths), units=units, cost=bill(units, prices))
+
+
+def _arrivals(value: FloatArray, edges: Sequence[FloatArray], nodes: IntArray) -> list[tuple[int, int, int]]:
+    """(level, node before, axis) of every last step by which a shortest path arrives at each level's node, -1 for none."""
+    strides = [int(np.prod(value.shape[axis + 1 :])) for axis in range(value.ndim)]
+    found = []
+    for level, node in enumerate(nodes):
+        corner = np.unravel_index(max(int(node), 0), value.shape)
+        before = {axis: int(node) - strides[axis] for axis, at in enumerate(corner) if at}
+        cost = {axis: value.flat[at] + edges[axis].flat[at] for axis, at in before.items()}
+        least = min(cost.values(), default=0.0)
+        found += [(level, at, axis) for axis, at in before.items() if cost[axis] <= least * (1 + 1e-12)]
+    return found
 
 
 def schedule_bound(made: Technology, prices: FloatArray, levels: FloatArray) -> FloatArray:
@@ -91,13 +110,13 @@ def promising_cascades(made: Technology, prices: FloatArray, levels: FloatArray,
     to a whole interval would choose among thresholds that differ by less. On an exact grid the end is what has to be bought,
     and the one found is the optimum.
     """
-    edges, solved = weighted(made, prices), made.solved
+    edges, solved, allowed = weighted(made, prices), made.solved, made.allowed
     reached = np.searchsorted(levels, solved + REACH, side="right").astype(np.int32)
     least = np.full(levels.size, np.inf)
     found: list[tuple[tuple[int, ...], Crossings]] = []
     for order in itertools.permutations(range(solved.ndim)):
         cost = cascade_costs(edges, order)
-        least = np.minimum(least, cheapest_reaching(solved, cost, levels, made.allowed).cost)
+        least = np.minimum(least, cheapest_reaching(solved, cost, levels, allowed).cost)
         passed = crossings(solved, cost, reached, order[-1], levels, least * (1 + NEAR), whole=made.exact)
         passed = passed.where(passed.allotted(made.grid) <= made.rules.total_cap * (1 + 1e-12))
         np.minimum.at(least, passed.level, passed.cost)

@@ -20,7 +20,7 @@ VECTORS = 512
 MOST = 32
 """Allotments looked at for one threshold."""
 
-ENDS = 16
+ENDS = 12
 """Allotments of the last provider looked at; the level is met at or between them."""
 
 SPAN = 3

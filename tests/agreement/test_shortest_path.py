@@ -35,20 +35,20 @@ class Graph:
         self.cost = sparse.csgraph.dijkstra(graph, indices=0).reshape(J, K)
         self.solved = np.array([[1 - float(np.sum(self.q * S[:, j] * T[:, k])) for k in range(K)] for j in range(J)])
 
-    def cheapest(self, level: float) -> list[float]:
+    def cheapest(self, level: float) -> float:
         """The bill of the cheapest node within the cap that reaches a level, its last slice bought only as far as needed.
 
-        One bill for each of the slices by which cheapest paths arrive there: two paths may cost the same to the last digit.
+        Two paths may cost the same to the last digit and arrive there by different slices: the cheaper when cut counts.
         """
         reaching = (self.solved >= level - REACH) & (np.add.outer(*self.made.grid) <= self.made.rules.total_cap * (1 + 1e-12))
         at = int(np.argmin(np.where(reaching, self.cost, np.inf)))
         into = self.edges[:, [at]].tocoo()
         least = self.cost.flat[at] * (1 + 1e-12)
-        return [
+        return min(
             self._cut(int(node), at, level)
             for node, c in zip(into.row, into.data, strict=True)
             if self.cost.flat[node] + c <= least
-        ]
+        )
 
     def _cut(self, before: int, after: int, level: float) -> float:
         i = 0 if after - before > 1 else 1
@@ -75,4 +75,4 @@ def test_the_schedule_of_the_duopoly_is_a_shortest_path() -> None:
     np.testing.assert_allclose(made.solved, graph.solved, rtol=0, atol=1e-12)
     levels = np.linspace(0.01, made.reach, 300)
     for level, found in zip(levels, schedules(made, market.prices, levels).cost, strict=True):
-        assert any(found == pytest.approx(right, rel=1e-9) for right in graph.cheapest(level)), level
+        assert found == pytest.approx(graph.cheapest(level), rel=1e-9), level
