@@ -10,8 +10,8 @@ import numpy as np
 from eqsolver._base import EqsolverError
 from eqsolver.market import Consumers, Market
 
-ROUGH_TICK, ROUGH_POINTS = 0.01, 48
-"""Resamples are solved on ticks of 1 % and a coarser grid: their spread is far wider than what that moves."""
+ROUGH_TICK, ROUGH_POINTS = 0.01, 96
+"""Resamples are solved on ticks of 1 % and a coarser grid, which move prices by some 3 %; their spread is far wider."""
 
 
 def resampled_rows(
