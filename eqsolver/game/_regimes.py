@@ -27,8 +27,8 @@ from eqsolver.technology import (
 
 BUILT_IN = ("direct", "matching", "monopoly", "competitive")
 POINTS = {2: 128, 3: 40, 4: 18}
-"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers. On the SWE-bench duopoly 128, 192
-and 256 points a side give expected prices within 4 % of each other, 64 points 25 % lower ones."""
+"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers. On the SWE-bench duopoly
+128, 192 and 256 points a side give expected prices within 4 % of each other, 64 points 25 % lower ones."""
 TOGETHER = 4
 """Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
 WIDEST = 6
