@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from eqsolver import load
 from eqsolver.cli import app
+from eqsolver.market import Population
 
 SPECIFICATION = """
 unit = "USD"
@@ -297,3 +299,39 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing_behind(market: Path, tmp_
     assert child.returncode == 130, errors.decode()
     assert b"Traceback" not in errors
     assert not out.exists()
+
+
+def test_calibrate_writes_what_logs_cannot_tell_and_says_so_in_the_header(logs: Path, tmp_path: Path) -> None:
+    made = tmp_path / "family.toml"
+    options = ["--max-budget", "6", "--teacher", "strong", "--tokens", "cheap=7e7", "--consumers", "4:0.5", "-o", made]
+    result = run("calibrate", logs, *options)
+    assert result.exit_code in (0, 1), result.stderr  # 1: short of the goals, written all the same
+    market = load(made)
+    assert [provider.distillation_tokens for provider in market.providers] == [7e7, None]
+    (consumers,) = market.consumers
+    assert isinstance(consumers, Population)
+    assert (consumers.distribution, consumers.parameters) == ("lognormal", (4.0, 0.5))
+    header = made.read_text().split("\n\n")[0]
+    assert "--teacher strong --tokens cheap=7e7 --consumers 4:0.5" in header
+    assert "No margin could be judged" in header  # two classes cannot reach as far as these logs do
+    assert "median 4 USD" in header
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--consumers", "4", "median:sigma"),
+        ("--consumers", "4:-1", "sigma = -1"),
+        ("--tokens", "nobody=3", "unknown provider 'nobody'"),
+        ("--tokens", "cheap=0", "distillation_tokens = 0"),
+        ("--teacher", "nobody", "teacher 'nobody'"),
+    ],
+)
+def test_calibrate_refuses_assumptions_that_make_no_sense(
+    logs: Path, tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    made = tmp_path / "made.toml"
+    result = run("calibrate", logs, "--max-budget", "6", option, value, "-o", made)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not made.exists()

@@ -11,7 +11,7 @@ from scipy import optimize
 
 from eqsolver._base import FloatArray
 from eqsolver.estimate._groups import group_classes
-from eqsolver.estimate._misfit import Classes, Misfit
+from eqsolver.estimate._misfit import LOWEST_SUCCESS, Classes, Misfit
 from eqsolver.estimate._spares import with_spares
 from eqsolver.estimate._targets import curve, targets
 from eqsolver.estimate._weights import DROPPED, PassRows, best_weights
@@ -114,7 +114,14 @@ def _candidates(
         yield start
     shift = np.random.default_rng(seed).normal(scale=1e-3 if start.weights.size < weights.size else 0.0, size=start.spend.shape)
     now = replace(start, spend=start.spend * np.exp(shift))
-    misfit = Misfit(targets=goal, never=start.success == 0, tolerance=0.8 * tolerance, pressure=PRESSURES[0])
+    lowest_success = min(LOWEST_SUCCESS, 0.5 / max(int(o.attempts.max()) for o in odds))
+    misfit = Misfit(
+        targets=goal,
+        never=start.success == 0,
+        tolerance=0.8 * tolerance,
+        pressure=PRESSURES[0],
+        lowest=lowest_success,
+    )
     lowest, highest = np.log(np.stack(list(spend)).min() / 10), np.log(10 * max(max_budget, float(np.max(spend))))
 
     def weighed(fitted: Classes) -> tuple[FloatArray, list[PassRows]]:

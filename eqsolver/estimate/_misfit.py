@@ -11,7 +11,7 @@ from eqsolver._base import FloatArray
 from eqsolver.estimate._targets import Targets
 
 LOWEST_SUCCESS, HIGHEST_SUCCESS = 1e-3, 1 - 1e-6
-"""Success of a class moves between these; a class that starts at zero stays there."""
+"""Success of a class moves between these; a class that starts at zero stays there. Longer logs tell smaller odds apart."""
 STEEPNESS = 6
 """Power of the penalty on pass errors, in units of the tolerated error: even, and high enough to press on the largest."""
 
@@ -80,24 +80,25 @@ class Misfit:
     """The function that classes minimise, of one flat vector: log weights, logits of success, log spend, (K + 2 M K,).
 
     never : (M, K) classes on which the provider never succeeds. tolerance : tolerated pass error.
-    pressure : weight of the penalty on pass errors.
+    pressure : weight of the penalty on pass errors. lowest : the smallest success of a class that ever succeeds.
     """
 
     targets: Targets
     never: FloatArray
     tolerance: float
     pressure: float
+    lowest: float = LOWEST_SUCCESS
 
     def pack(self, classes: Classes) -> FloatArray:
         """The flat vector to start from."""
-        share = (classes.success - LOWEST_SUCCESS) / (HIGHEST_SUCCESS - LOWEST_SUCCESS)
-        logit = special.logit(np.clip(share, 1e-4, 1 - 1e-4))  # at the very ends nothing would move
+        share = (classes.success - self.lowest) / (HIGHEST_SUCCESS - self.lowest)
+        logit = special.logit(np.clip(share, self.lowest / 10, 1 - 1e-4))  # at the very ends nothing would move
         return np.concatenate([np.log(np.maximum(classes.weights, 1e-6)), logit.ravel(), np.log(classes.spend).ravel()])
 
     def unpack(self, flat: FloatArray) -> Classes:
         """The classes a flat vector stands for."""
         M, K = self.never.shape
-        p = LOWEST_SUCCESS + (HIGHEST_SUCCESS - LOWEST_SUCCESS) * special.expit(flat[K : K + M * K].reshape(M, K))
+        p = self.lowest + (HIGHEST_SUCCESS - self.lowest) * special.expit(flat[K : K + M * K].reshape(M, K))
         return Classes(
             weights=special.softmax(flat[:K]),
             success=np.where(self.never, 0.0, p),
@@ -151,6 +152,6 @@ class Misfit:
         for i, c in enumerate(at):
             by_p[i] += (by_S[i] * c.survival_by_success + by_F[i] * c.spend_by_success).sum(axis=1)
             by_w[i] += (by_S[i] * c.survival_by_log_spend + by_F[i] * c.spend_by_log_spend).sum(axis=1)
-        share = (now.success - LOWEST_SUCCESS) / (HIGHEST_SUCCESS - LOWEST_SUCCESS)
-        by_logit = np.where(self.never, 0.0, by_p * (HIGHEST_SUCCESS - LOWEST_SUCCESS) * share * (1 - share))
+        share = (now.success - self.lowest) / (HIGHEST_SUCCESS - self.lowest)
+        by_logit = np.where(self.never, 0.0, by_p * (HIGHEST_SUCCESS - self.lowest) * share * (1 - share))
         return total, np.concatenate([q * (by_q - q @ by_q), by_logit.ravel(), by_w.ravel()])

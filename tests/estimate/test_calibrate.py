@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from scipy import special
 from eqsolver._base import FloatArray, NotCertified, UsageError
 from eqsolver.estimate import Calibration, Goals, _calibrate, _classes, calibrate
 from eqsolver.estimate._misfit import Classes, Misfit, cells
-from eqsolver.estimate._targets import _cell_averages, curve, targets
+from eqsolver.estimate._targets import Targets, _cell_averages, curve, targets
 from eqsolver.market import Geometric, Market, Provider, Sampled, load
 
 CAP = 1.0
@@ -63,6 +64,10 @@ def few_logs(problems: int = 24) -> Market:
         weights=np.full(problems, 1 / problems),
         max_budget=CAP,
     )
+
+
+def sampled(market: Market) -> list[Sampled]:
+    return [p.odds for p in market.providers if isinstance(p.odds, Sampled)]
 
 
 @pytest.fixture
@@ -291,11 +296,42 @@ def test_classes_follow_the_currency(quick: None) -> None:
     np.testing.assert_allclose(abroad.pass_error, home.pass_error, rtol=1e-9)
 
 
-@needs_logs
+def test_more_than_four_providers_are_judged_by_every_pair(quick: None) -> None:
+    logs = few_logs(8)
+    five = replace(logs, providers=tuple(replace(logs.providers[i % 2], name=name) for i, name in enumerate("abcde")))
+    found = calibrate(five, classes=8)
+    assert [judged.names for judged in found.judged] == list(combinations("abcde", 2))
+    assert found.margin_error_worst == max(judged.errors.max() for judged in found.judged)
+    assert found.margin_error_mean == max(judged.errors.mean() for judged in found.judged)
+    with pytest.raises(UsageError, match="teacher 'z'"):
+        calibrate(five, classes=8, teacher="z")
+
+
+def test_a_family_is_fitted_and_judged_by_pairs_with_its_teacher(quick: None) -> None:
+    logs = few_logs(8)
+    three = replace(logs, providers=(*logs.providers, replace(logs.providers[0], name="c")))
+    found = calibrate(three, classes=8, teacher="b")
+    assert [judged.names for judged in found.judged] == [("a", "b"), ("c", "b")]
+    assert found.market.names == ("a", "b", "c")
+    goal = targets(sampled(three), [p.spend for p in three.providers], three.weights, CAP, 1)
+    assert [(pair.first, pair.second) for pair in goal.pairs] == [(0, 1), (1, 2)]
+
+
+def test_small_odds_that_long_logs_tell_apart_survive_packing() -> None:
+    classes = Classes(weights=np.array([0.5, 0.5]), success=np.array([[3e-4, 0.5]]), spend=np.array([[1e-4, 1e-4]]))
+    none = Targets(singles=(), pairs=(), cells=())
+    misfit = Misfit(targets=none, never=classes.success == 0, tolerance=0.005, pressure=1.0, lowest=1e-4)
+    np.testing.assert_allclose(misfit.unpack(misfit.pack(classes)).success, classes.success, rtol=1e-9)
+
+
 @pytest.mark.slow
-def test_the_duopoly_is_calibrated_within_the_goals() -> None:
-    logs = load(DATA / "swebench" / "gpt5mini.jsonl", DATA / "swebench" / "deepseek.jsonl")
-    found = calibrate(logs, classes=256, max_budget=1.0)
+@needs_logs
+@pytest.mark.parametrize(
+    ("names", "cap"), [(["gpt5mini", "deepseek"], 1.0), (["minicoder4b", "qwen3-coder-30b", "gpt5mini"], 0.5)]
+)
+def test_shipped_markets_are_calibrated_within_the_goals(names: list[str], cap: float) -> None:
+    logs = load(*(DATA / "swebench" / f"{name}.jsonl" for name in names))
+    found = calibrate(logs, classes=256, max_budget=cap)
     assert found.met
     assert found.classes <= 256
     assert max(found.pass_error.values()) <= 0.005
