@@ -36,6 +36,7 @@ def save(figures: Mapping[str, Figure], folder: Path, note: str) -> list[Path]:
 
 
 def _png(figure: Figure, note: str) -> bytes:
+    figure.set_layout_engine("constrained", rect=(0, 0.03, 1, 0.97))  # room for the note below the axes
     figure.text(0.995, 0.005, note, ha="right", va="bottom", fontsize=6, color="0.5")
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
