@@ -37,7 +37,9 @@ def test_the_search_finds_what_is_found_by_hand() -> None:
 
 
 @needs_logs
-@pytest.mark.parametrize(("folder", "names", "cap", "coarse"), [(*PROVERS, 16), (*CODERS, 8)])
+@pytest.mark.parametrize(
+    ("folder", "names", "cap", "coarse"), [(*PROVERS, 16), pytest.param(*CODERS, 8, marks=pytest.mark.slow)]
+)
 def test_no_coarse_search_beats_the_cascades(folder: str, names: list[str], cap: float, coarse: int) -> None:
     market = load(DATA / folder, providers=names)
     top = solve(market, max_budget=cap, levels=[0.5], points=12).offers.reach.max()

@@ -29,6 +29,7 @@ def found(said: dict) -> Distillation:
     return distill(load(DATA / "swebench" / "distill"), tokens=tokens, accounting="budget", max_budget=1.0, bootstrap=50)
 
 
+@pytest.mark.slow
 def test_mean_margins_are_the_published_ones(said: dict, found: Distillation) -> None:
     assert found.teacher == "qwen3-coder-480b"
     assert [student.name for student in found.students] == said["student"]
@@ -38,6 +39,7 @@ def test_mean_margins_are_the_published_ones(said: dict, found: Distillation) ->
     assert (margins >= np.array(said["mean_margin"]) - 1e-3).all()
 
 
+@pytest.mark.slow
 def test_the_fit_is_the_published_one(said: dict, found: Distillation) -> None:
     np.testing.assert_allclose(found.fit.slope, said["slope_per_ln_token"], rtol=0.1)
     low, high = np.percentile(found.fit.slopes, [5, 95])
