@@ -14,6 +14,8 @@ from eqsolver._cli import (
     Accountings,
     Allocation,
     Allocations,
+    Estimator,
+    Estimators,
     Figures,
     Json,
     LogPaths,
@@ -30,6 +32,7 @@ from eqsolver._cli import (
     answers,
     app,
     check_outputs,
+    estimator_named,
     hand_over,
     installed,
     progress,
@@ -45,6 +48,7 @@ def solve(
     market: MarketPaths,
     providers: Providers = None,
     access: Access = None,
+    estimator: Estimators = Estimator.unbiased,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +81,7 @@ def solve(
     options: dict[str, Any] = {
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
+        "estimator": estimator_named(estimator),
         "levels": asked,
         "accounting": accounting.value,
         "allocation": allocation.value,

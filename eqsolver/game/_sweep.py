@@ -17,7 +17,7 @@ import numpy as np
 
 from eqsolver._base import EqsolverError, UsageError
 from eqsolver.game._equilibrium import Equilibrium, equilibrium
-from eqsolver.market import Consumers, Geometric, Market, Population, Sampled, Target, Value
+from eqsolver.market import Consumers, Market, Population, Target, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,10 +181,9 @@ def _key(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, floa
     digest = hashlib.sha256()
     for p in market.providers:
         odds = p.odds
-        arrays = (odds.success,) if isinstance(odds, Geometric) else (odds.attempts, odds.successes)
-        for array in (*arrays, p.spend):
+        for array in (*(getattr(odds, column) for column in odds.__slots__), p.spend):
             digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(repr((p.name, isinstance(odds, Sampled), p.marginal_cost, p.price, p.highest_price)).encode())
+        digest.update(repr((p.name, type(odds).__name__, p.marginal_cost, p.price, p.highest_price)).encode())
     digest.update(np.ascontiguousarray(market.weights).tobytes())
     rest = (market.unit, market.max_budget, market.max_attempts, market.arbitrageurs, market.regimes, tuple(consumers))
     version = importlib.metadata.version("eqsolver")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from eqsolver.market._estimator import Estimate, Estimator
 from eqsolver.market._model import (
     Arbitrageur,
     Consumers,
+    Estimated,
     Geometric,
     Market,
+    Odds,
     Policy,
     Population,
     Provider,
@@ -28,8 +31,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Arbitrageur",
     "Consumers",
+    "Estimate",
+    "Estimated",
+    "Estimator",
     "Geometric",
     "Market",
+    "Odds",
     "Policy",
     "Population",
     "Provider",
