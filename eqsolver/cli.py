@@ -40,6 +40,7 @@ from eqsolver._cli import (
     tell_unreached,
 )
 from eqsolver._cli_game import equilibrium, sweep
+from eqsolver._cli_learn import learn
 
 
 @app.command()
@@ -326,6 +327,7 @@ def schema() -> None:
 
 app.command()(answers(equilibrium))
 app.command()(answers(sweep))
+app.command()(answers(learn))
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from scipy import special
 from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.estimate._mixture import best_mixture
 from eqsolver.estimate._prior import beta_log_odds, beta_prior
-from eqsolver.market import Estimated, Market, Sampled
+from eqsolver.market import Estimated, Estimator, Market, Sampled
 
 MOST_COMPONENTS = 2000
 """Components of the dictionary; of more problems, that many evenly spaced ones of their sorted records."""
@@ -151,7 +151,7 @@ class Npml:
         return prior[:, :1] + seen[:M], prior[:, 1:] + seen[M:]
 
 
-ESTIMATORS = {"beta": Beta(), "npml": Npml()}
+ESTIMATORS: Mapping[str, Estimator] = {"beta": Beta(), "npml": Npml()}
 """By name, as they are when nothing else is asked for."""
 
 

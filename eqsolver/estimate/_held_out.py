@@ -88,17 +88,16 @@ def scores(believed: Market, split: Halves) -> Scores:
     share = believed.weights / q[part_of]
     n, c = split.attempts[part_of].astype(np.float64), split.successes[part_of].astype(np.float64)
     odds = believed.providers[split.provider].odds
+    each: FloatArray
     if isinstance(odds, Estimated):
         each = beta_log_odds(c, n - c, odds.alpha, odds.beta)
     elif isinstance(odds, Geometric):
-        each = special.xlogy(c, odds.success) + special.xlog1py(n - c, -odds.success)
+        each = np.asarray(special.xlogy(c, odds.success) + special.xlog1py(n - c, -odds.success), dtype=np.float64)
     else:
         raise UsageError("scores: the unbiased estimator says nothing of attempts beyond those seen")
-    ways: FloatArray = -np.log(split.attempts + 1.0) - special.betaln(
-        split.successes + 1.0, split.attempts - split.successes + 1.0
-    )
+    ways = -np.log(n + 1.0) - special.betaln(c + 1.0, n - c + 1.0)  # log of n choose c
     with np.errstate(divide="ignore"):  # what was held impossible and happened scores minus infinity
-        counts = np.log(np.bincount(part_of, weights=share * np.exp(each + ways[part_of])))
+        counts = np.log(np.bincount(part_of, weights=share * np.exp(each + ways)))
     unsolved = unsolved_by_problem(believed, split, int(split.attempts.max()))
     happened = survival(Sampled(attempts=split.attempts, successes=split.successes), _tries(q.size, split.attempts.max()))
     stopped = -np.diff(happened, axis=1)  # (N, n) share of the orders in which that attempt is the first to succeed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -452,6 +453,19 @@ class Market:
             problems=tuple(self.problems[x] for x in kept),
             origin=None if self.origin is None else self.origin[kept],
         )
+
+    def digest(self) -> str:
+        """A hash of all that an answer about the market may depend on, but for its name."""
+        found = hashlib.sha256()
+        for p in self.providers:
+            for array in (*(getattr(p.odds, column) for column in p.odds.__slots__), p.spend):
+                found.update(np.ascontiguousarray(array).tobytes())
+            found.update(repr((p.name, type(p.odds).__name__, p.marginal_cost, p.price, p.highest_price)).encode())
+        for array in (self.weights, *(() if self.origin is None else (self.origin,))):
+            found.update(np.ascontiguousarray(array).tobytes())
+        rest = (self.unit, self.max_budget, self.max_attempts, self.problems, self.arbitrageurs, self.regimes, self.consumers)
+        found.update(repr(rest).encode())
+        return found.hexdigest()
 
     def divided(self, problem: IntArray, weights: ArrayLike) -> Market:
         """The market with its problems divided into classes, which share their odds and costs for the time being.

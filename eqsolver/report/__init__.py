@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eqsolver.report._equilibrium import print_equilibrium
     from eqsolver.report._equilibrium_figures import save_equilibrium_figures
     from eqsolver.report._figures import save_figures
+    from eqsolver.report._learning import print_learning, save_learning_figures
     from eqsolver.report._tables import print_solution
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "print_distillation",
     "print_entry",
     "print_equilibrium",
+    "print_learning",
     "print_solution",
     "save_distillation_figures",
     "save_entry_figures",
     "save_equilibrium_figures",
     "save_figures",
+    "save_learning_figures",
     "to_json",
     "words",
 ]
@@ -36,11 +39,13 @@ _LATER = {
     "print_distillation": "_distillation",
     "print_entry": "_entry",
     "print_equilibrium": "_equilibrium",
+    "print_learning": "_learning",
     "print_solution": "_tables",
     "save_distillation_figures": "_distillation",
     "save_entry_figures": "_entry",
     "save_equilibrium_figures": "_equilibrium_figures",
     "save_figures": "_figures",
+    "save_learning_figures": "_learning",
 }
 """What needs rich or matplotlib is imported when it is first asked for."""
 

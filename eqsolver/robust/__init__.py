@@ -1,6 +1,10 @@
 """Allocations that stay profitable: scenarios, ambiguity sets as convex programs, honest margins."""
 
 from eqsolver.robust._candidates import ABSTAIN, candidates, neighbours, undominated
+from eqsolver.robust._choices import Choice
+from eqsolver.robust._curves import Curve, FullInformation, Learning
+from eqsolver.robust._explore import explored
+from eqsolver.robust._learn import learn
 from eqsolver.robust._margins import Margins, margins_matrix
 from eqsolver.robust._mixture import Programs, RobustMixture, robust_mixture
 from eqsolver.robust._nature import worst_weights
@@ -10,6 +14,10 @@ from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
 __all__ = [
     "ABSTAIN",
     "AmbiguitySet",
+    "Choice",
+    "Curve",
+    "FullInformation",
+    "Learning",
     "Margins",
     "Programs",
     "RobustMixture",
@@ -18,7 +26,9 @@ __all__ = [
     "candidates",
     "distances",
     "domain_scenarios",
+    "explored",
     "folds",
+    "learn",
     "margins_matrix",
     "neighbours",
     "resampled_attempts",
