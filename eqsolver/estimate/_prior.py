@@ -9,7 +9,7 @@ from eqsolver._base import FloatArray, NotCertified
 from eqsolver.market import Sampled
 
 SMALLEST, LARGEST = 1e-3, 1e3
-"""Bounds of both parameters: where all attempts fail or all succeed, likelihood alone would end at zero or infinity."""
+"""Bounds of both parameters."""
 
 
 def beta_log_odds(successes: FloatArray, failures: FloatArray, alpha: FloatArray, beta: FloatArray) -> FloatArray:
@@ -24,7 +24,7 @@ def beta_log_odds(successes: FloatArray, failures: FloatArray, alpha: FloatArray
 
 
 def beta_prior(odds: Sampled, weights: FloatArray) -> tuple[float, float]:
-    """The Beta distribution of success probabilities under which a provider's log is likeliest.
+    """The Beta distribution of success probabilities that is likeliest given a provider's log.
 
     Parameters
     ----------
@@ -37,6 +37,12 @@ def beta_prior(odds: Sampled, weights: FloatArray) -> tuple[float, float]:
     Raises
     ------
     NotCertified : the search did not converge.
+
+    Notes
+    -----
+    Both logarithms have a standard normal prior around those of the uniform distribution, worth less than one problem. It
+    decides only where likelihood cannot: with one attempt per problem nothing is known but the mean, and where all attempts
+    fail, or all succeed, likelihood alone has no maximum.
     """
     c = odds.successes.astype(np.float64)
     pairs, back = np.unique(np.stack([c, odds.attempts - c]), axis=1, return_inverse=True)
@@ -52,7 +58,8 @@ def beta_prior(odds: Sampled, weights: FloatArray) -> tuple[float, float]:
                 mass @ (special.digamma(b + f) - special.digamma(b) + both - all_) * b,
             ]
         )
-        return -float(mass @ beta_log_odds(c, f, a, b)), -slope
+        prior = 0.5 * float(logs @ logs) / weights.size
+        return prior - float(mass @ beta_log_odds(c, f, a, b)), logs / weights.size - slope
 
     bounds = [(np.log(SMALLEST), np.log(LARGEST))] * 2
     found = optimize.minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds)

@@ -14,9 +14,10 @@ SPLITS = 4
 @needs_logs
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_nonparametric_estimate_predicts_held_out_attempts_best(seed: int) -> None:
+@pytest.mark.parametrize("folder", ["swebench", "swebench/distill"])
+def test_the_nonparametric_estimate_predicts_held_out_attempts_best(folder: str, seed: int) -> None:
     """Counts and spend beat plain smoothed odds and the Beta prior; pass beyond the attempts seen, the unbiased estimator."""
-    market = load(DATA / "swebench")
+    market = load(DATA / folder)
     assert len(market.names) == 6
     found = calibration(market, {"npml": Npml(), "beta": Beta()}, splits=SPLITS, seed=seed)
     for name, score in found.items():

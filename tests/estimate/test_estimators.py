@@ -107,7 +107,8 @@ def test_the_beta_prior_is_no_less_likely_than_any_on_a_grid() -> None:
     c, f = odds.successes.astype(float), (odds.attempts - odds.successes).astype(float)
 
     def mean(a: float, b: float) -> float:
-        return float(market.weights @ beta_log_odds(c, f, np.array(a), np.array(b)))
+        doubt = 0.5 * (np.log(a) ** 2 + np.log(b) ** 2) / 200
+        return float(market.weights @ beta_log_odds(c, f, np.array(a), np.array(b))) - doubt
 
     best = mean(*beta_prior(odds, market.weights))
     assert all(best >= mean(a, b) - 1e-9 for a, b in itertools.product(np.geomspace(0.02, 20, 15), repeat=2))
@@ -117,8 +118,15 @@ def test_the_beta_prior_is_no_less_likely_than_any_on_a_grid() -> None:
 def test_a_prior_of_nothing_but_failure_or_success_stays_within_its_bounds(successes: int) -> None:
     odds = Sampled(attempts=np.full(5, 3), successes=np.full(5, successes))
     alpha, beta = beta_prior(odds, np.full(5, 0.2))
-    assert min(alpha, beta) >= SMALLEST * (1 - 1e-9)
-    assert max(alpha, beta) <= LARGEST * (1 + 1e-9)
+    assert 2 * SMALLEST < min(alpha, beta) < max(alpha, beta) < LARGEST / 2
+
+
+def test_where_single_attempts_tell_the_mean_only_the_prior_stays_near_the_uniform_one() -> None:
+    """Of all distributions with the mean that was seen, likelihood alone prefers none."""
+    odds = Sampled(attempts=np.ones(400), successes=np.arange(400) < 100)
+    alpha, beta = beta_prior(odds, np.full(400, 1 / 400))
+    assert alpha / (alpha + beta) == pytest.approx(0.25, abs=0.01)
+    assert 1 < alpha + beta < 4
 
 
 @given(seed=st.integers(0, 30))
