@@ -25,6 +25,7 @@ from eqsolver.market._model import (
 if TYPE_CHECKING:
     from eqsolver.market._fields import schema
     from eqsolver.market._load import load
+    from eqsolver.market._log_fields import log_fields
     from eqsolver.market._logs import read_logs
     from eqsolver.market._spec import read_spec, write_spec
 
@@ -45,13 +46,21 @@ __all__ = [
     "Target",
     "Value",
     "load",
+    "log_fields",
     "read_logs",
     "read_spec",
     "schema",
     "write_spec",
 ]
 
-_LATER = {"load": "_load", "read_logs": "_logs", "read_spec": "_spec", "schema": "_fields", "write_spec": "_spec"}
+_LATER = {
+    "load": "_load",
+    "log_fields": "_log_fields",
+    "read_logs": "_logs",
+    "read_spec": "_spec",
+    "schema": "_fields",
+    "write_spec": "_spec",
+}
 """What needs pydantic is imported when it is first asked for: a command's help need not wait for it."""
 
 

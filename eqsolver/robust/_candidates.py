@@ -14,7 +14,7 @@ from eqsolver.technology import Cascade, Rules, Steps, all_steps
 TOGETHER = 3
 """Providers that one candidate buys from, at most."""
 
-MOST = 6000
+MOST = 3000
 """About how many candidates there are: the grid of thresholds is as fine as that allows."""
 
 ABSTAIN = Cascade(order=(), thresholds=())

@@ -147,7 +147,10 @@ def solved(problem: cp.Problem, solver: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an inaccurate solution is said by its status
-            problem.solve(solver=solver)
+            if solver == "HIGHS":  # as scipy ships it: highspy greets on stdout
+                problem.solve(solver="SCIPY", scipy_options={"method": "highs"})
+            else:
+                problem.solve(solver=solver)
     except cp.error.SolverError as error:
         raise Unsolved(f"{solver} gave up ({error}); are the margins of very different sizes? Rescale them") from None
     if problem.status not in ("optimal", "optimal_inaccurate"):

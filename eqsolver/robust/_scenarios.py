@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.market import Market, Sampled
 
 
@@ -36,6 +36,19 @@ class Scenarios:
     def __len__(self) -> int:
         return len(self.names)
 
+    def part(self, problems: IntArray) -> tuple[Scenarios, IntArray]:
+        """The scenarios seen in some of the N problems only, and which of them are: one without any of these is left out."""
+        mass = self.shares[:, problems].sum(axis=1)
+        seen = np.flatnonzero(mass > 0)
+        kept = self.take(seen.tolist())
+        shares = kept.shares[:, problems] / mass[seen, None]
+        return replace(
+            kept,
+            shares=shares,
+            problems=tuple(int(n) for n in (shares > 0).sum(axis=1)),
+            markets=tuple(market.reweighted(_only(problems, market.weights)) for market in kept.markets),
+        ), seen
+
     def take(self, which: Sequence[int]) -> Scenarios:
         """Some of the scenarios, in that order, their weights scaled to sum to one (equal ones if all were zero)."""
         weights = self.weights[list(which)]
@@ -47,6 +60,12 @@ class Scenarios:
             problems=tuple(self.problems[s] for s in which),
             markets=tuple(self.markets[s] for s in which) if self.markets else (),
         )
+
+
+def _only(problems: IntArray, weights: FloatArray) -> FloatArray:
+    found = np.zeros_like(weights)
+    found[problems] = weights[problems]
+    return found
 
 
 def domain_scenarios(market: Market, labels: Sequence[str | None]) -> Scenarios:

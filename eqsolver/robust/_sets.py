@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, IntArray, UsageError
 
 Kind = Literal["nominal", "worst", "cvar", "tv", "chi2", "kl", "wasserstein"]
 
@@ -60,6 +60,10 @@ class AmbiguitySet:
     def at(self, radius: float) -> AmbiguitySet:
         """The same kind of set with another radius."""
         return replace(self, radius=radius)
+
+    def among(self, rows: IntArray) -> AmbiguitySet:
+        """The same set over some of the scenarios."""
+        return self if self.distance is None else replace(self, distance=self.distance[np.ix_(rows, rows)])
 
     def excess(self, q: FloatArray, nominal: FloatArray) -> float:
         """By how much weights q (Xi,) miss the set, in its own measure; 0 or less inside."""

@@ -14,6 +14,9 @@ from eqsolver.technology import REACH, Rules, Steps, curves
 INTERVALS = 192
 """Intervals of a provider's steps within which levels are first located."""
 
+_ROWS = 2048
+"""Rows of one matrix product: few enough to stay near the processor."""
+
 _ENTRIES = 2**23
 """Numbers held at once by one block of GEMMs, or of exact steps."""
 
@@ -58,7 +61,7 @@ def cost_at_levels(
     """
     found = np.full(short.shape, np.nan)
     R, J = len(reaching), made.ends.size
-    size = max(1, _ENTRIES // (2 * J))
+    size = _ROWS
     for begin in range(0, R, size):
         rows = slice(begin, min(begin + size, R))
         mass, lacking = reaching[rows], short[rows] - REACH
@@ -68,24 +71,20 @@ def cost_at_levels(
         gain, paid = mass @ made.solved, mass @ made.paid
         at = _first_reaching(gain, np.where(asked, lacking, 0.0))
         row, level = np.nonzero(asked & (at < J))
-        end = np.maximum(at[row, level], 1)
         here = np.where(asked, np.inf, np.nan)
-        here[row, level] = _within(provider, steps, made, mass, gain, paid, row, end, lacking[row, level])
+        here[row, level] = _within(
+            provider, steps, made, mass, gain, paid, row, np.maximum(at[row, level], 1), lacking[row, level]
+        )
         found[rows] = here
     return found
 
 
 def _first_reaching(gain: FloatArray, wanted: FloatArray) -> IntArray:
-    """(R, L) first column of the nondecreasing rows (R, J) that is at least what is wanted, J if none; by bisection."""
-    low = np.zeros(wanted.shape, dtype=np.int64)
-    high = np.full(wanted.shape, gain.shape[1])
-    for _ in range(int(gain.shape[1]).bit_length()):
-        middle = np.minimum((low + high) // 2, gain.shape[1] - 1)
-        reached = np.take_along_axis(gain, middle, axis=1) >= wanted
-        open_ = low < high
-        high = np.where(open_ & reached, middle, high)
-        low = np.where(open_ & ~reached, middle + 1, low)
-    return low
+    """(R, L) first column of the nondecreasing rows (R, J) that is at least what is wanted, J if none."""
+    found = np.empty(wanted.shape, dtype=np.int64)
+    for r, row in enumerate(gain):
+        found[r] = row.searchsorted(wanted[r])
+    return found
 
 
 def _within(
@@ -101,27 +100,63 @@ def _within(
 ) -> FloatArray:
     """(H,) money at the first step within interval `end` that adds what row's level lacks, attempt by attempt."""
     found = np.empty(row.size)
-    order = np.argsort(end, kind="stable")
+    order = np.argsort(end, kind="stable")  # hits of one interval keep the order of their rows
     bounds = np.flatnonzero(np.diff(end[order], prepend=-1, append=made.ends.size))
     for start, stop in itertools.pairwise(bounds.tolist()):
         j = int(end[order[start]])
-        first, final = int(made.ends[j - 1]) + 1, int(made.ends[j])
-        begin = int(steps.last[first - 1]) + 1 if first else 0
-        problem = steps.problem[begin : int(steps.last[final]) + 1]
-        drop, rise = steps.drop[begin : begin + problem.size], steps.rise[begin : begin + problem.size]
-        marks = steps.last[first : final + 1] - begin
-        size = max(1, _ENTRIES // (4 * problem.size))
+        inside = _Interval.of(steps, int(made.ends[j - 1]), int(made.ends[j]))
+        size = max(1, _ENTRIES // (4 * inside.problem.size))
         for block in range(start, stop, size):
             hits = order[block : min(block + size, stop)]
-            rows, back = np.unique(row[hits], return_inverse=True)
-            met = mass[rows][:, problem]
-            solved = gain[rows, j - 1][:, None] + np.cumsum(met * drop, axis=1)[:, marks]
-            if steps.leftover_is_spent:
-                left = mass[rows].sum(axis=1)[:, None] - np.column_stack([gain[rows, j - 1], solved[:, :-1]])
-                gaps = np.diff(steps.at[first : final + 1], prepend=steps.at[first - 1] if first else 0.0)
-                spent = np.cumsum(left * gaps, axis=1)
-            else:
-                spent = np.cumsum(met * rise, axis=1)[:, marks]
-            at = np.minimum(_first_reaching(solved[back], lacking[hits][:, None])[:, 0], marks.size - 1)
+            first = np.diff(row[hits], prepend=-1) > 0
+            rows, back = row[hits][first], np.cumsum(first) - 1
+            solved, spent = inside.followed(mass, rows, gain[rows, j - 1])
+            short = solved[back] < lacking[hits, None]
+            at = np.minimum(short.sum(axis=1), solved.shape[1] - 1)
             found[hits] = paid[row[hits], j - 1] + provider.price * spent[back, at]
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Interval:
+    """Some consecutive steps: their attempts, where each step ends among them, and how far apart they are."""
+
+    problem: IntArray
+    drop: FloatArray
+    rise: FloatArray
+    marks: IntArray
+    gaps: FloatArray
+    leftover_is_spent: bool
+
+    @classmethod
+    def of(cls, steps: Steps, before: int, final: int) -> _Interval:
+        """The steps after position `before` up to `final`."""
+        begin = int(steps.last[before]) + 1 if before >= 0 else 0
+        attempts = slice(begin, int(steps.last[final]) + 1)
+        return cls(
+            problem=steps.problem[attempts],
+            drop=steps.drop[attempts],
+            rise=steps.rise[attempts],
+            marks=steps.last[before + 1 : final + 1] - begin,
+            gaps=np.diff(steps.at[before + 1 : final + 1], prepend=steps.at[before] if before >= 0 else 0.0),
+            leftover_is_spent=steps.leftover_is_spent,
+        )
+
+    def followed(self, mass: FloatArray, rows: IntArray, solved: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(rows, steps) solved at each step, `solved` (rows,) before the first, and list-price money spent since then."""
+        met = mass[rows[:, None], self.problem]
+        after = solved[:, None] + self._running(met, self.drop)
+        if not self.leftover_is_spent:
+            return after, self._running(met, self.rise)
+        unsolved = mass[rows].sum(axis=1)[:, None] - np.column_stack([solved, after[:, :-1]])
+        return after, np.cumsum(unsolved * self.gaps, axis=1)
+
+    def _running(self, met: FloatArray, effect: FloatArray) -> FloatArray:
+        """(rows, steps) running sums over the attempts; few at a time are one small product."""
+        if effect.size > _SMALL:
+            return np.cumsum(met * effect, axis=1)[:, self.marks]
+        found: FloatArray = met @ (effect[:, None] * (np.arange(effect.size)[:, None] <= self.marks))
+        return found
+
+
+_SMALL = 64

@@ -34,11 +34,15 @@ class Trials:
     shares: FloatArray
     levels: FloatArray
     price: FloatArray
-    _offers: tuple[tuple[tuple[FloatArray, FloatArray], ...], ...]
+    _offers: tuple[_Offers, ...]
 
     def asked(self, solved: FloatArray) -> FloatArray:
         """(Xi, T) market price of solving so much, (Xi, T); 0 for nothing, infinite beyond every provider's reach."""
         return _cheapest(self._offers, solved)
+
+
+_Offers = tuple[FloatArray, FloatArray]
+"""(G,) solved, increasing, and the least money for which any provider alone solves so much, increasing too."""
 
 
 def all_ladders(market: Market, rules: Rules, steps: Sequence[Steps]) -> dict[int, Ladder]:
@@ -62,8 +66,8 @@ def trials(
     everybody; the others are private to the arbitrageur. Default: all.
     """
     sellers = [i for i in ladders if selling is None or i in selling]
-    offers = tuple(tuple(_offer(market, steps, i, q) for i in sellers) for q in shares)
-    reach = np.array([max((float(solved[-1]) for solved, _ in found if solved.size), default=0.0) for found in offers])
+    offers = tuple(_envelope([_offer(market, steps, i, q) for i in sellers]) for q in shares)
+    reach = np.array([solved[-1] if solved.size else 0.0 for solved, _ in offers])
     if levels is None:
         own = reach[:, None] + np.linspace(-POINTS_BELOW, 0.0, LEVELS)
     else:
@@ -81,18 +85,29 @@ def trials(
     )
 
 
-def _offer(market: Market, steps: Sequence[Steps], i: int, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(G,) solved and money of buying from one provider alone, at the steps that solve something."""
+def _offer(market: Market, steps: Sequence[Steps], i: int, shares: FloatArray) -> _Offers:
+    """Buying from one provider alone, at the steps that solve something."""
     profile = steps[i].profile(shares)
     gains = np.diff(profile.solved, prepend=0.0) > 0
     return profile.solved[gains], market.providers[i].price * profile.spent[gains]
 
 
-def _cheapest(offers: Sequence[Sequence[tuple[FloatArray, FloatArray]]], solved: FloatArray) -> FloatArray:
+def _envelope(offers: Sequence[_Offers]) -> _Offers:
+    """The cheapest of several providers for each level: steps that another one undercuts, solving no less, are left out."""
+    if not offers:
+        return np.zeros(0), np.zeros(0)
+    solved, cost = (np.concatenate([offer[part] for offer in offers]) for part in (0, 1))
+    order = np.lexsort((cost, solved))
+    solved, cost = solved[order], cost[order]
+    least = np.minimum.accumulate(cost[::-1])[::-1]
+    kept = cost < np.append(least[1:], np.inf)
+    return solved[kept], cost[kept]
+
+
+def _cheapest(offers: Sequence[_Offers], solved: FloatArray) -> FloatArray:
     found = np.full(solved.shape, np.inf)
-    for xi, sold in enumerate(offers):
-        for reached, cost in sold:
-            at = np.searchsorted(reached, solved[xi] - REACH)
-            within = at < reached.size
-            found[xi, within] = np.minimum(found[xi, within], cost[at[within]])
+    for xi, (reached, cost) in enumerate(offers):
+        at = np.searchsorted(reached, solved[xi] - REACH)
+        within = at < reached.size
+        found[xi, within] = cost[at[within]]
     return np.where(solved <= REACH, 0.0, found)
