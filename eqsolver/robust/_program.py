@@ -9,7 +9,6 @@ import cvxpy as cp
 import numpy as np
 
 from eqsolver._base import EqsolverError, FloatArray
-from eqsolver.robust._quiet import quiet_highs
 from eqsolver.robust._sets import AmbiguitySet, Kind
 
 CONE = ("chi2", "kl")
@@ -142,8 +141,6 @@ class MixtureProgram:
 
 def solved(problem: cp.Problem, solver: str) -> str:
     """Solve, and return `optimal` or `optimal_inaccurate`; anything else is an `Unsolved`."""
-    if solver == "HIGHS":
-        quiet_highs()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an inaccurate solution is said by its status
