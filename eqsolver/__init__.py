@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         write_spec,
     )
     from eqsolver.posted import Distillation, Entry, Solution, distill, enter, solve
+    from eqsolver.robust import RobustAllocation, robust
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
@@ -59,6 +60,7 @@ _ROOMS = {
         "write_spec",
     ),
     "posted": ("Distillation", "Entry", "Solution", "distill", "enter", "solve"),
+    "robust": ("RobustAllocation", "robust"),
     "technology": ("Technology", "technology"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -79,6 +81,7 @@ __all__ = [
     "Population",
     "Provider",
     "Regime",
+    "RobustAllocation",
     "Sampled",
     "Solution",
     "Target",
@@ -90,6 +93,7 @@ __all__ = [
     "enter",
     "equilibrium",
     "load",
+    "robust",
     "solve",
     "sweep",
     "technology",

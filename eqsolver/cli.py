@@ -37,6 +37,7 @@ from eqsolver._cli import (
     tell_unreached,
 )
 from eqsolver._cli_game import equilibrium, sweep
+from eqsolver._cli_robust import robust
 
 
 @app.command()
@@ -321,6 +322,7 @@ def schema() -> None:
 
 app.command()(answers(equilibrium))
 app.command()(answers(sweep))
+app.command()(answers(robust))
 
 
 def main() -> None:
