@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         write_spec,
     )
     from eqsolver.posted import Distillation, Entry, Solution, distill, enter, solve
-    from eqsolver.robust import Learning, learn
+    from eqsolver.robust import Learning, RobustAllocation, learn, robust
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
@@ -60,7 +60,7 @@ _ROOMS = {
         "write_spec",
     ),
     "posted": ("Distillation", "Entry", "Solution", "distill", "enter", "solve"),
-    "robust": ("Learning", "learn"),
+    "robust": ("Learning", "RobustAllocation", "learn", "robust"),
     "technology": ("Technology", "technology"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -82,6 +82,7 @@ __all__ = [
     "Population",
     "Provider",
     "Regime",
+    "RobustAllocation",
     "Sampled",
     "Solution",
     "Target",
@@ -94,6 +95,7 @@ __all__ = [
     "equilibrium",
     "learn",
     "load",
+    "robust",
     "solve",
     "sweep",
     "technology",

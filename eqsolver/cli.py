@@ -41,6 +41,7 @@ from eqsolver._cli import (
 )
 from eqsolver._cli_game import equilibrium, sweep
 from eqsolver._cli_learn import learn
+from eqsolver._cli_robust import robust
 
 
 @app.command()
@@ -328,6 +329,7 @@ def schema() -> None:
 app.command()(answers(equilibrium))
 app.command()(answers(sweep))
 app.command()(answers(learn))
+app.command()(answers(robust))
 
 
 def main() -> None:

@@ -74,6 +74,11 @@ class Geometric:
     def __len__(self) -> int:
         return len(self.success)
 
+    @property
+    def mean(self) -> FloatArray:
+        """(N,) probability that one attempt succeeds."""
+        return self.success
+
     def take(self, problems: IntArray) -> Self:
         return replace(self, success=self.success[problems])
 
@@ -102,6 +107,12 @@ class Sampled:
     def __len__(self) -> int:
         return len(self.attempts)
 
+    @property
+    def mean(self) -> FloatArray:
+        """(N,) share of the attempts that succeeded."""
+        found: FloatArray = self.successes / self.attempts
+        return found
+
     def take(self, problems: IntArray) -> Self:
         return replace(self, attempts=self.attempts[problems], successes=self.successes[problems])
 
@@ -127,6 +138,12 @@ class Estimated:
 
     def __len__(self) -> int:
         return len(self.alpha)
+
+    @property
+    def mean(self) -> FloatArray:
+        """(N,) probability that one attempt succeeds, as it is believed to be."""
+        found: FloatArray = self.alpha / (self.alpha + self.beta)
+        return found
 
     def take(self, problems: IntArray) -> Self:
         return replace(self, alpha=self.alpha[problems], beta=self.beta[problems])

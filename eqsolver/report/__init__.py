@@ -9,6 +9,8 @@ from eqsolver.report._json import to_json
 from eqsolver.report._words import words
 
 if TYPE_CHECKING:
+    from eqsolver.report._allocation import print_allocation
+    from eqsolver.report._allocation_figures import save_allocation_figures
     from eqsolver.report._calibration import fit_lines
     from eqsolver.report._distillation import print_distillation, save_distillation_figures
     from eqsolver.report._entry import print_entry, save_entry_figures
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "fit_lines",
+    "print_allocation",
     "print_distillation",
     "print_entry",
     "print_equilibrium",
     "print_learning",
     "print_solution",
+    "save_allocation_figures",
     "save_distillation_figures",
     "save_entry_figures",
     "save_equilibrium_figures",
@@ -36,11 +40,13 @@ __all__ = [
 
 _LATER = {
     "fit_lines": "_calibration",
+    "print_allocation": "_allocation",
     "print_distillation": "_distillation",
     "print_entry": "_entry",
     "print_equilibrium": "_equilibrium",
     "print_learning": "_learning",
     "print_solution": "_tables",
+    "save_allocation_figures": "_allocation_figures",
     "save_distillation_figures": "_distillation",
     "save_entry_figures": "_entry",
     "save_equilibrium_figures": "_equilibrium_figures",

@@ -21,7 +21,7 @@ EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Chooser:
     """A way of choosing.
 
     name : `empirical`, the policy that does best on the attempts seen; an estimator's, the one that does best on the market it
@@ -48,7 +48,7 @@ class Choice:
 
 
 def chosen(
-    choices: Sequence[Choice],
+    choices: Sequence[Chooser],
     seen: Market,
     policies: Sequence[Cascade],
     rules: Rules,

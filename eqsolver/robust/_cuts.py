@@ -87,3 +87,55 @@ def _linear(rows: FloatArray) -> tuple[FloatArray, FloatArray] | None:
     w = np.maximum(np.asarray(solved.x)[:K], 0.0)
     mixed = np.maximum(-solved.ineqlin.marginals, 0.0)
     return w / w.sum(), mixed / mixed.sum()
+
+
+def procured_by_cuts(
+    spend: FloatArray,
+    passing: FloatArray,
+    nominal: FloatArray,
+    within: AmbiguitySet,
+    floor: float,
+    start: FloatArray,
+    enough: float,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Least worst-case spend with a worst-case floor, by cuts for both.
+
+    Parameters
+    ----------
+    spend, passing : (Xi, K). start : (K,) a mixture that keeps the floor. enough : gap at which to stop, in money.
+
+    Returns
+    -------
+    weights (K,), which may miss the floor by rounding; and the dual weights q (Xi,) of spend and y (Xi,) of the floor, as in
+    `procure`, each a mixture of worst cases met: q in the set, y a multiple of one that is.
+    """
+    w, money, share = start, [nominal], [nominal]
+    q, y = nominal, np.zeros_like(nominal)
+    for _ in range(MOST):
+        spent, solves = spend @ w, passing @ w
+        money.append(worst_weights(-spent, nominal, within))
+        share.append(worst_weights(solves, nominal, within))
+        rows, floors = np.stack(money) @ spend, np.stack(share) @ passing
+        solved = optimize.linprog(
+            np.append(np.zeros(w.size), 1.0),
+            A_ub=np.block([[rows, -np.ones((len(rows), 1))], [-floors, np.zeros((len(floors), 1))]]),
+            b_ub=np.append(np.zeros(len(rows)), np.full(len(floors), -floor)),
+            A_eq=np.append(np.ones(w.size), 0.0)[None],
+            b_eq=np.ones(1),
+            bounds=[(0, None)] * (w.size + 1),
+            method="highs",
+            options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        )
+        if solved.status != 0:
+            break
+        point: FloatArray = np.asarray(solved.x)
+        w = np.maximum(point[:-1], 0.0)
+        w /= w.sum()
+        dual = np.maximum(-np.asarray(solved.ineqlin.marginals), 0.0)
+        q, y = dual[: len(rows)] @ np.stack(money), dual[len(rows) :] @ np.stack(share)
+        spent, solves = spend @ w, passing @ w
+        over = float(worst_weights(-spent, nominal, within) @ spent) - float(point[-1])
+        short = floor - float(worst_weights(solves, nominal, within) @ solves)
+        if over <= enough and short <= 1e-9:
+            break
+    return w, q / q.sum(), y

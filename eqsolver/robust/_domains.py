@@ -55,12 +55,8 @@ def _matched(market: Market, text: str) -> list[str | None]:
 
 
 def _listed(market: Market, path: Path) -> list[str | None]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as CSV: {error}") from None
-    if not rows or not {"id", "domain"} <= set(rows[0]):
+    rows = _rows(path)
+    if not {"id", "domain"} <= set(rows[0]):
         raise UsageError(f"{path}: a CSV needs the columns id and domain")
     named: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
@@ -73,3 +69,37 @@ def _listed(market: Market, path: Path) -> list[str | None]:
     if not any(found):
         raise UsageError(f"{path}: holds no id of this market, such as {market.problems[0]!r}")
     return found
+
+
+def read_features(path: Path) -> dict[str, list[float]]:
+    """{scenario: numbers} from a CSV with a column `scenario` and at least one of numbers.
+
+    Raises `UsageError` if it cannot be read, a scenario is named twice, or a value is not a finite number.
+    """
+    rows = _rows(path)
+    if "scenario" not in rows[0] or len(rows[0]) < 2:
+        raise UsageError(f"{path}: a CSV of features needs the column scenario, and at least one of numbers")
+    found: dict[str, list[float]] = {}
+    for number, row in enumerate(rows, 2):
+        name = row["scenario"]
+        if name in found:
+            raise UsageError(f"{path}: line {number}: scenario = {name!r} is there already")
+        found[name] = []
+        for column, value in row.items():
+            if column != "scenario":
+                try:
+                    found[name].append(float(value))
+                except (TypeError, ValueError):
+                    raise UsageError(f"{path}: line {number}: {column} = {value!r} is not a number") from None
+    return found
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read as CSV: {error}") from None
+    if not rows:
+        raise UsageError(f"{path}: holds no row below its header")
+    return rows

@@ -99,10 +99,9 @@ def _part(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LeftOut:
-    """What mixtures pay in a scenario that they were not chosen on, (Xi,). fitted : (Xi,) what the one chosen on all pays."""
+    """What mixtures pay in a scenario that they were not chosen on: paid, (Xi,)."""
 
     paid: FloatArray
-    fitted: FloatArray
 
     def shortfall(self, weights: FloatArray | None = None) -> float:
         """Mean loss below zero over the scenarios, equally weighted or by weights (Xi,)."""
@@ -112,11 +111,10 @@ class LeftOut:
 
 def leave_one_out(made: Pool, within: AmbiguitySet, progress: Callable[[float], None] = lambda share: None) -> LeftOut:
     """For each scenario the margin of the mixture chosen on all the others, thresholds included."""
-    whole = made.refine(within)
     paid = np.zeros(len(made.board.scenarios))
     for row in range(paid.size):
         rest = made.without(row)
         mixed = rest.refine(within)
         paid[row] = rest.margins[row] @ mixed.weights
         progress((row + 1) / paid.size)
-    return LeftOut(paid=paid, fitted=made.margins @ whole.weights)
+    return LeftOut(paid=paid)

@@ -13,7 +13,7 @@ from eqsolver._base import FloatArray, UsageError
 from eqsolver._ledger import cell_key, solve_cells
 from eqsolver.market import Market
 from eqsolver.robust._candidates import candidates
-from eqsolver.robust._choices import Choice, best, chosen
+from eqsolver.robust._choices import Chooser, best, chosen
 from eqsolver.robust._curves import Curve, FullInformation, Learning
 from eqsolver.robust._explore import explored, logs_cost, sampled
 from eqsolver.robust._margins import margins_matrix
@@ -55,7 +55,7 @@ def learn(
     market : of logs, with a cap on the budget per problem, here or as `max_budget`.
     fit_domain, eval_domain : regular expressions searched for in the problems' names; `.` is all of them.
     budgets : of exploration, money at posted prices, for the attempts of all providers.
-    choices : see `Choice`. scenarios : resamples of the problems seen that ambiguity sets weigh.
+    choices : see `Chooser`. scenarios : resamples of the problems seen that ambiguity sets weigh.
     attempts : bought of every provider at each visit of a problem, see `explored`.
     resamples : explorations per budget. seed : of their generators; the answer does not depend on `jobs`.
     accounting : see `technology`. clipped : losses count as zero, as in [OSH], whose levels these are anyhow.
@@ -71,7 +71,7 @@ def learn(
     evaluated on the full logs of the evaluation domain, with the unbiased estimator, at levels from 5 points below the
     best provider's reach there. Where domains overlap, attempts seen are among those evaluated on.
     """
-    wanted = [Choice(name=name) for name in choices]
+    wanted = [Chooser(name=name) for name in choices]
     _check(budgets, wanted, attempts=attempts, resamples=resamples, scenarios=scenarios, seed=seed)
     sampled(market)
     terms = rules(market, accounting=accounting, max_budget=max_budget)
@@ -120,7 +120,7 @@ def _learnt(
     policies: Sequence[Cascade],
     there: FloatArray,
     terms: Rules,
-    choices: Sequence[Choice],
+    choices: Sequence[Chooser],
     budget: float,
     attempts: int,
     scenarios: int,
@@ -169,7 +169,7 @@ def _domain(market: Market, text: str, side: str) -> Market:
     return market.reweighted(np.where(inside, market.weights, 0.0))
 
 
-def _check(budgets: Sequence[float], choices: Sequence[Choice], **counts: int) -> None:
+def _check(budgets: Sequence[float], choices: Sequence[Chooser], **counts: int) -> None:
     if not len(budgets) or any(not 0 < budget < np.inf for budget in budgets):
         raise UsageError(f"budgets must be positive and finite: {', '.join(f'{b:g}' for b in budgets) or 'none given'}")
     if len(set(budgets)) != len(budgets) or list(budgets) != sorted(budgets):

@@ -126,7 +126,7 @@ def robust_mixture(
         if not better.size or rounds >= ROUNDS:
             break
         active = np.append(active, better[np.argsort(-priced[better], kind="stable")[:ADDED]])
-    found = _result(R, q0, within, w, _widened(q, rows, q0.size), solver, status, rounds)
+    found = _result(R, q0, within, w, widened(q, rows, q0.size), solver, status, rounds)
     if found.gap > TOLERANCE * max(float(np.abs(R).max()), np.finfo(float).tiny):
         raise NotCertified(
             f"{within.label}: the mixture's worst case is {found.value:.6g} and no mixture is worth more than "
@@ -185,7 +185,7 @@ def _solve(
     w = np.zeros(margins.shape[1])
     np.add.at(w, columns, np.maximum(shares, 0.0))
     w = _without_dust(margins, nominal, within, w / w.sum(), scale)
-    q = _inside(dual, nominal, within)
+    q = inside(dual, nominal, within)
     if within.kind in CONE:
         w, q, cuts, gap = cut_down(margins, nominal, within, active, w, q, POLISHED * scale)
         solver += f", then {cuts} cuts by HIGHS" if cuts else ""
@@ -208,7 +208,7 @@ def _without_dust(margins: FloatArray, nominal: FloatArray, within: AmbiguitySet
     return swept if after >= before - ENOUGH * scale else np.where(w >= _ROUNDING, w, 0.0) / w[w >= _ROUNDING].sum()
 
 
-def _inside(dual: FloatArray, nominal: FloatArray, within: AmbiguitySet) -> FloatArray:
+def inside(dual: FloatArray, nominal: FloatArray, within: AmbiguitySet) -> FloatArray:
     """Dual weights made nonnegative with sum one, and pulled towards the nominal ones until they lie in the set."""
     q = np.maximum(dual, 0.0)
     q = q / q.sum() if q.sum() > 0 else nominal.copy()
@@ -222,7 +222,7 @@ def _inside(dual: FloatArray, nominal: FloatArray, within: AmbiguitySet) -> Floa
     return nominal + low * (q - nominal)
 
 
-def _widened(q: FloatArray, rows: IntArray, size: int) -> FloatArray:
+def widened(q: FloatArray, rows: IntArray, size: int) -> FloatArray:
     found = np.zeros(size)
     found[rows] = q
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.robust._board import board
+from eqsolver.robust._candidates import undominated
 from eqsolver.robust._mixture import robust_mixture
 from eqsolver.robust._nature import worst_weights
 from eqsolver.robust._pool import Pool
@@ -93,6 +94,8 @@ def chosen_radius(
     drawn = np.random.default_rng(seed).multinomial(base.market.weights.size, base.market.weights, size=resamples)
     if base.scenarios.markets:
         raise UsageError("a radius is chosen by resampling problems: give scenarios that differ in them, such as domains")
+    kept = undominated(made.margins)
+    policies, truth = [made.policies[k] for k in kept], q0 @ made.margins[:, kept]
     needed = np.empty(resamples, dtype=np.int64)
     for b, counts in enumerate(drawn):
         mass = base.scenarios.shares * (counts / base.market.weights / base.market.weights.size)
@@ -102,12 +105,12 @@ def chosen_radius(
         seen = Scenarios(names=base.scenarios.names, shares=shares, weights=weights, problems=base.scenarios.problems)
         margins = board(
             base.market, base.rules, seen, steps=base.steps, access=base.access, selling=selling, levels=levels
-        ).margins(made.policies)
+        ).margins(policies)
         low, high = 0, grid.size - 1
         while low < high:
             middle = (low + high) // 2
             mixed = robust_mixture(margins, weights, within.at(float(grid[middle])), programs=made.programs)
-            kept = float(q0 @ made.margins @ mixed.weights) >= mixed.value - 1e-9
-            low, high = (low, middle) if kept else (middle + 1, high)
+            held = float(truth @ mixed.weights) >= mixed.value - 1e-9
+            low, high = (low, middle) if held else (middle + 1, high)
         needed[b] = low
     return float(grid[int(np.sort(needed)[int(np.ceil(COVERAGE * resamples)) - 1])])

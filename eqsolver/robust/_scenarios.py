@@ -91,11 +91,10 @@ def domain_scenarios(market: Market, labels: Sequence[str | None]) -> Scenarios:
 
 def resampled_problems(market: Market, resamples: int, seed: int) -> Scenarios:
     """As many problems as there are, drawn with replacement by their weights, again and again."""
-    N = market.weights.size
-    drawn = np.random.default_rng(seed).multinomial(N, market.weights, size=resamples)
+    drawn = market.resampled(resamples, np.random.default_rng(seed))
     return Scenarios(
         names=tuple(f"resample {b + 1}" for b in range(resamples)),
-        shares=drawn / N,
+        shares=drawn,
         weights=np.full(resamples, 1 / resamples),
         problems=tuple(int((row > 0).sum()) for row in drawn),
     )

@@ -17,7 +17,7 @@ from eqsolver import learn
 from eqsolver._base import UsageError
 from eqsolver.cli import app
 from eqsolver.market import Geometric, Market, Provider, Sampled
-from eqsolver.robust import Choice, candidates, explored, margins_matrix
+from eqsolver.robust import Chooser, candidates, explored, margins_matrix
 from eqsolver.robust import _learn as module
 from eqsolver.robust._choices import best
 from eqsolver.robust._explore import logs_cost
@@ -204,7 +204,7 @@ def test_only_logs_with_a_cap_can_be_learnt_from() -> None:
 
 
 def test_a_choice_names_its_set() -> None:
-    within = Choice(name="tv:0.2").within()
+    within = Chooser(name="tv:0.2").within()
     assert (within.kind, within.radius) == ("tv", 0.2)
 
 
