@@ -66,7 +66,8 @@ def chosen(
 
     Notes
     -----
-    Of equally good policies each gets the same share, which is what choosing one at random earns on average.
+    Of equally good policies each gets the same share, which is what choosing one at random earns on average. Whoever cannot
+    expect to earn, in the worst case if that is what counts, abstains.
     """
     q = seen.weights[None, :]
     robust = [choice for choice in choices if choice.name != "empirical" and choice.name not in ESTIMATORS]
@@ -84,17 +85,22 @@ def chosen(
             found.append(best(margins_matrix(believed, policies, believed.weights[None, :], rules, clipped=clipped).values[0]))
         else:
             nominal = np.full(resamples, 1 / resamples)
-            found.append(robust_mixture(margins[1:], nominal, choice.within(), programs=programs).weights)
+            mixture = robust_mixture(margins[1:], nominal, choice.within(), programs=programs)
+            found.append(mixture.weights if mixture.value > EQUAL else abstaining(len(policies)))
     return found
+
+
+def abstaining(policies: int) -> FloatArray:
+    """(K,) all of it on the first policy, which abstains."""
+    share = np.zeros(policies)
+    share[0] = 1.0
+    return share
 
 
 def best(margins: FloatArray) -> FloatArray:
     """(K,) equal shares of the policies with the largest margin; all of it abstains, which is the first, unless one earns."""
     top = float(margins.max())
-    share = np.zeros(margins.size)
     if top <= EQUAL:
-        share[0] = 1.0
-    else:
-        equal = margins >= top - EQUAL
-        share[equal] = 1.0 / equal.sum()
-    return share
+        return abstaining(margins.size)
+    equal = margins >= top - EQUAL
+    return equal / equal.sum()
