@@ -102,5 +102,6 @@ def best(margins: FloatArray) -> FloatArray:
     top = float(margins.max())
     if top <= EQUAL:
         return abstaining(margins.size)
-    equal = margins >= top - EQUAL
-    return equal / equal.sum()
+    equal = np.asarray(margins >= top - EQUAL, dtype=np.float64)
+    found: FloatArray = equal / equal.sum()
+    return found
