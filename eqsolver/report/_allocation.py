@@ -44,7 +44,7 @@ def print_allocation(found: RobustAllocation, console: Console) -> None:
         if found.chosen is not None and found.nominal is not None:
             _scenarios(found, found.chosen, found.nominal, console)
         say(console, "")
-        bound = f"no mixture of the {found.policies:,} policies tried does better by more than {found.gap:.1e}"
+        bound = f"no mixture of the {found.policies:,} policies tried does better by more than {max(found.gap, 0.0):.1e}"
         say(console, f"Certificate: {bound} (dual value {found.dual_value:.6g}; {found.solver}, {found.status}).")
 
 

@@ -95,5 +95,5 @@ def _margins(found: RobustAllocation) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     shown[0][0].set_ylabel("margin")
     handles, labels = shown[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="outside upper right", fontsize=8, ncols=2)
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", fontsize=8, ncols=2)
     return figure
