@@ -11,7 +11,7 @@ from rich.console import Console
 
 from eqsolver.report._canvas import COLOURS, new_figure, save
 from eqsolver.report._columns import Group, say, show, wide
-from eqsolver.report._words import amount, counted, digits, money, percent, words
+from eqsolver.report._words import amount, counted, money, percent, words
 from eqsolver.robust import Learning
 
 
@@ -75,21 +75,22 @@ def _curves(found: Learning) -> Figure:
     axes_of = np.atleast_1d(panels).ravel()
     for number, (axes, curve) in enumerate(zip(axes_of, found.curves, strict=False)):
         colour = COLOURS[number % 8]
-        axes.axhspan(full.near_low, full.near_high, color="0.85", linewidth=0, label="full information, as good a fit")
-        axes.axhline(full.eval_margin, color="0.4", linewidth=1.0, linestyle="--", label="full information, best fit")
-        axes.fill_between(found.budgets, curve.p05, curve.p95, color=colour, alpha=0.2, linewidth=0, label="5-95 %")
-        axes.plot(found.budgets, curve.mean, color=colour, marker="o", markersize=3, linewidth=1.6, label="mean")
+        axes.axhspan(full.near_low, full.near_high, color="0.85", linewidth=0, label="full information,\nas good a fit")
+        axes.axhline(full.eval_margin, color="0.4", linewidth=1.0, linestyle="--", label="full information,\nbest fit")
+        axes.fill_between(found.budgets, curve.p05, curve.p95, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(found.budgets, curve.mean, color=colour, marker="o", markersize=3, linewidth=1.6)
         axes.axhline(0.0, color="black", linewidth=0.8)
-        axes.set_title(curve.name, fontsize=9)
+        axes.set_title(f"{curve.name}: mean and 5-95 %", fontsize=9)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: digits(value)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.legend(frameon=False, fontsize=7, loc="lower right")
     for axes in axes_of[len(found.curves) :]:
         axes.set_visible(False)
     for axes in axes_of[max(len(found.curves) - columns, 0) : len(found.curves)]:
         axes.set_xlabel(f"fit budget, {found.market.unit}")
     for axes in axes_of[::columns]:
         axes.set_ylabel("margin")
+    handles, labels = axes_of[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside right center")
     return figure
