@@ -107,7 +107,7 @@ def undominated(margins: FloatArray) -> IntArray:
 
 
 def neighbours(rules: Rules, steps: Sequence[Steps], policy: Cascade, factor: float) -> Iterator[Cascade]:
-    """The same cascade with one threshold multiplied or divided by a factor, or two neighbours swapped."""
+    """The same cascade with one of its thresholds but the last multiplied or divided by a factor."""
     order, first = policy.order, policy.thresholds[:-1]
     for s, top in enumerate(first):
         for moved in (top * factor, top / factor):
