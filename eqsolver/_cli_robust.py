@@ -30,6 +30,7 @@ from eqsolver._cli import (
     progress,
     stop,
 )
+from eqsolver._errors import UsageError
 
 Domains = Annotated[
     str | None,
@@ -113,6 +114,8 @@ def robust(
         "cross_fits": cross_fits,
         "seed": seed,
     }
+    if floor is not None and figures is not None:
+        raise UsageError("--figures: there are none with --floor")
     check_outputs(json, figures)
     if output is not None:
         check_writable(output)

@@ -42,12 +42,12 @@ def _price(found: RobustAllocation) -> Figure:
     figure, axes = new_figure("The price of robustness: what the average gives up for the worst case")
     share = curve.kind == "cvar"
     x = curve.radius if share else np.where(curve.radius > 0, curve.radius, np.nan)
-    axes.plot(x, curve.nominal, color=COLOURS[0], marker="o", markersize=3, label="robust: nominal margin")
-    axes.plot(x, curve.worst_case, color=COLOURS[1], marker="o", markersize=3, label="robust: worst case")
+    axes.plot(x, curve.nominal, color=COLOURS[0], marker="o", markersize=3, label="robust:\nnominal margin")
+    axes.plot(x, curve.worst_case, color=COLOURS[1], marker="o", markersize=3, label="robust:\nworst case")
     floor = min(-0.1, -float(curve.nominal.max()))
     low = np.where(curve.nominal_worst >= floor, curve.nominal_worst, np.nan)
-    axes.plot(x, low, color=COLOURS[1], linestyle=":", label="nominal optimum: worst case")
-    axes.axhline(float(curve.nominal.max()), color=COLOURS[0], linestyle=":", label="nominal optimum: nominal margin")
+    axes.plot(x, low, color=COLOURS[1], linestyle=":", label="nominal optimum:\nworst case")
+    axes.axhline(float(curve.nominal.max()), color=COLOURS[0], linestyle=":", label="nominal optimum:\nnominal margin")
     axes.axhline(0.0, color="0.6", linewidth=0.8)
     axes.set_xscale("log")
     if share:
@@ -56,11 +56,11 @@ def _price(found: RobustAllocation) -> Figure:
         axes.axvline(found.within.radius, color="0.6", linewidth=0.8)
         axes.annotate("asked", (found.within.radius, 0.98), xycoords=("data", "axes fraction"), fontsize=7, color="0.4",
                       rotation=90, va="top", ha="right")  # fmt: skip
-    axes.set_ylim(floor, None)
+    axes.set_ylim(max(floor, min(float(np.nanmin(low)), float(curve.nominal.min())) - 0.02), None)
     axes.set_xlabel(f"{'tail share' if share else 'radius'} of the {curve.kind} set around the nominal weights")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("margin")
-    figure.legend(frameon=False, loc="outside lower center", fontsize=8, ncols=2)
+    figure.legend(frameon=False, loc="outside right center", fontsize=8)
     return figure
 
 
@@ -86,7 +86,7 @@ def _margins(found: RobustAllocation) -> Figure:
                         axes.annotate(f"{value:.0%}", (x, FLOOR), fontsize=6, rotation=90, ha="center", va="bottom",
                                       xytext=(0, 2), textcoords="offset points", color="white")  # fmt: skip
             else:
-                axes.plot(np.sort(np.maximum(margins, FLOOR)), color=colour, label=name)
+                axes.plot(np.sort(np.maximum(margins, FLOOR)), color=colour, label=name, linestyle="-" if shift < 0 else "--")
         if few:
             ticks = [f"{name} ({n})" for name, n in zip(seen.names, seen.problems, strict=True)]
             axes.set_xticks(np.arange(len(seen)), ticks, rotation=60, ha="right", fontsize=7)

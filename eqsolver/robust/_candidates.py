@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,6 +20,12 @@ MOST = 3000
 
 ABSTAIN = Cascade(order=(), thresholds=())
 
+LEAST_POINTS = 4
+"""Thresholds of each provider, at least."""
+
+FINEST = 48
+"""Thresholds of each provider, at most; finer ones are found by moving those that matter."""
+
 _LEAST = 0.2
 """Thresholds start where the provider alone solves this share of what it ever solves."""
 
@@ -31,21 +38,23 @@ def candidates(
     access: Sequence[int] | None = None,
     together: int = TOGETHER,
     most: int = MOST,
+    finest: int = FINEST,
 ) -> tuple[Cascade, ...]:
     """Abstaining, and cascades over all orders of up to `together` providers with thresholds on a grid.
 
     Parameters
     ----------
     access : positions of the providers that may be bought from; default all. most : about how many candidates there may be.
+    finest : thresholds of each provider, at most.
 
     Notes
     -----
-    Only caps, costs and each provider's own curve shape the grid. Last thresholds are what the cap leaves.
+    Only caps, costs and each provider's own curve shape the grid. Last thresholds are what the cap leaves. With many providers
+    fewer of them go together, so that there are not many more candidates than `most`.
     """
     listed = all_steps(market, rules) if steps is None else steps
     bought = [i for i in (range(len(market.providers)) if access is None else access) if listed[i].at.size]
-    depth = min(together, len(bought))
-    points = _points(len(bought), depth, most)
+    depth, points = _shape(len(bought), min(together, len(bought)), most, finest)
     tops = {i: thresholds(market, rules, listed[i], points) for i in bought}
     found = [ABSTAIN]
     for size in range(1, depth + 1):
@@ -56,13 +65,18 @@ def candidates(
     return tuple(found)
 
 
-def _points(providers: int, depth: int, most: int) -> int:
-    """The finest grid with which there are no more cascades than `most`."""
-    orders = [int(np.prod(range(providers - size + 1, providers + 1))) for size in range(1, depth + 1)]
-    points = 4
-    while depth > 1 and points < 256 and sum(n * (points + 1) ** size for size, n in enumerate(orders)) <= most:
+def _shape(providers: int, depth: int, most: int, finest: int) -> tuple[int, int]:
+    """(providers that go together, thresholds of each): as many of both as keep the candidates near `most`."""
+
+    def count(depth: int, points: int) -> int:
+        return sum(math.perm(providers, size) * points ** (size - 1) for size in range(1, depth + 1))
+
+    while depth > 1 and count(depth, LEAST_POINTS) > 4 * most:
+        depth -= 1
+    points = LEAST_POINTS
+    while depth > 1 and points < finest and count(depth, points + 1) <= 2 * most:  # the cap rules out about half of them
         points += 1
-    return points
+    return depth, points
 
 
 def thresholds(market: Market, rules: Rules, steps: Steps, points: int) -> FloatArray:
@@ -95,7 +109,7 @@ def undominated(margins: FloatArray) -> IntArray:
 
 
 def neighbours(rules: Rules, steps: Sequence[Steps], policy: Cascade, factor: float) -> Iterator[Cascade]:
-    """The same cascade with one threshold multiplied or divided by a factor, or two neighbours swapped."""
+    """The same cascade with one of its thresholds but the last multiplied or divided by a factor."""
     order, first = policy.order, policy.thresholds[:-1]
     for s, top in enumerate(first):
         for moved in (top * factor, top / factor):

@@ -22,8 +22,8 @@ from eqsolver.technology import Accounting, Cascade, Rules, rules
 BUDGETS = (1.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
 CHOICES = ("empirical", "npml", "cvar:0.3", "tv:0.1")
 
-POLICIES = 200
-"""About how many cascades are chosen from."""
+POLICIES, FINEST = 100, 256
+"""Cascades are chosen from a grid of about twice so many, with no more thresholds of each provider than that."""
 
 NEAR = 0.005
 """Thresholds whose margin on all of the fit domain's logs is this close to the best one's: as good as it, for all one knows."""
@@ -78,10 +78,10 @@ def learn(
     if not np.isfinite(terms.total_cap):
         raise UsageError(f"market {market.name!r}: learning needs max_budget, the most allotted to one problem")
     fit, evaluated = (_domain(market, text, side) for text, side in ((fit_domain, "fit"), (eval_domain, "eval")))
-    policies = candidates(market, terms, most=POLICIES)
+    policies = candidates(market, terms, most=POLICIES, finest=FINEST)
     ends = [margins_matrix(part, policies, part.weights[None, :], terms, clipped=clipped) for part in (fit, evaluated)]
     there = ends[1].values[0]
-    same = (fit.digest(), evaluated.digest(), terms, tuple(choices), attempts, scenarios, clipped, seed, POLICIES)
+    same = (fit.digest(), evaluated.digest(), terms, tuple(choices), attempts, scenarios, clipped, seed, policies)
     cells = [
         (
             cell_key(same, float(budget), b),

@@ -66,7 +66,7 @@ class Pool:
         Notes
         -----
         The worst-case weights q price any policy: one that pays more than the value at q may improve the mixture, no other can.
-        The thresholds of the policies mixed, and of the runners-up at q, are moved one at a time, or two neighbours swapped.
+        The thresholds of the policies mixed, and of the runners-up at q, are moved one at a time; the order stays.
         What is found is certified against the pool, not against every cascade there is.
         """
         found = self.best(within)

@@ -17,8 +17,8 @@ from eqsolver.robust._sets import AmbiguitySet
 from eqsolver.robust._trie import standings, trie
 from eqsolver.technology import Cascade, Rules, Steps
 
-POINTS = 9
-"""Thresholds per provider on the grid of one or two providers."""
+MOST = 2500
+"""About how many policies of one or two providers there are to begin with; with very many providers only those of one."""
 
 FACTORS = (1.6, 1.25, 1.1, 1.04)
 TURNS = 3
@@ -116,9 +116,11 @@ def _within_cap(rules: Rules, tops: Sequence[float]) -> bool:
 def purchases(market: Market, rules: Rules, steps: Sequence[Steps], access: Sequence[int]) -> Purchases:
     """Buying nothing, from one provider, and from two in turn, thresholds on a logarithmic grid."""
     useful = [i for i in access if steps[i].at.size]
-    tops = {i: thresholds(market, rules, steps[i], POINTS).tolist() for i in useful}
+    M = len(useful)
+    points = next((p for p in range(24, 3, -1) if M * p + M * (M - 1) * p * p <= MOST), 4)
+    tops = {i: thresholds(market, rules, steps[i], points).tolist() for i in useful}
     found = [ABSTAIN]
-    for size in (1, 2):
+    for size in (1, 2) if M * (M - 1) * points * points <= 4 * MOST else (1,):
         for order in itertools.permutations(useful, size):
             for chosen in itertools.product(*(tops[i] for i in order)):
                 if _within_cap(rules, chosen):

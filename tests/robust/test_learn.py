@@ -131,7 +131,7 @@ def test_with_all_logs_seen_the_empirical_choice_is_the_optimum_on_them() -> Non
     (curve,) = found.curves
     assert curve.mean[0] == curve.p05[0] == curve.p95[0] == pytest.approx(full.eval_margin, abs=1e-11)
     odd = np.array([name.startswith("odd") for name in market.problems])
-    policies = candidates(market, rules(market), most=module.POLICIES)
+    policies = candidates(market, rules(market), most=module.POLICIES, finest=module.FINEST)
     both = margins_matrix(market, policies, np.stack([odd / 12, ~odd / 12]), rules(market)).values
     assert full.fit_margin == pytest.approx(both[0].max(), abs=1e-9)
     near = both[1][both[0] >= both[0].max() - module.NEAR]

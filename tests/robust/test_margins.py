@@ -66,7 +66,7 @@ def questions(draw: st.DrawFn) -> tuple[Market, Rules, list[Cascade], np.ndarray
     return market, terms, policies, shares
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(question=questions(), absolute=st.booleans())
 def test_every_entry_is_the_margin_of_the_walk(
     question: tuple[Market, Rules, list[Cascade], np.ndarray], absolute: bool

@@ -59,7 +59,7 @@ def transport_cost(q: np.ndarray, q0: np.ndarray, distance: np.ndarray) -> float
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(game=games(), data=st.data())
 def test_primal_dual_and_worst_case_values_are_one(kind: str, game: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
     R, q0 = game
@@ -80,7 +80,7 @@ def test_primal_dual_and_worst_case_values_are_one(kind: str, game: tuple[np.nda
 
 
 @pytest.mark.parametrize("kind", list(RADII))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(game=games())
 def test_larger_radii_are_worth_less_and_none_is_nominal(kind: str, game: tuple[np.ndarray, np.ndarray]) -> None:
     R, q0 = game
@@ -96,7 +96,7 @@ def test_larger_radii_are_worth_less_and_none_is_nominal(kind: str, game: tuple[
         assert found[-1] == pytest.approx(every.value, abs=close)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), shape=st.tuples(st.integers(1, 4), st.integers(1, 4)))
 def test_the_worst_case_is_the_zero_sum_game_nashpy_solves(seed: int, shape: tuple[int, int]) -> None:
     R = np.random.default_rng(seed).normal(size=shape)
