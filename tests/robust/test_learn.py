@@ -138,7 +138,7 @@ def test_with_all_logs_seen_the_empirical_choice_is_the_optimum_on_them() -> Non
     assert (full.near_low, full.near_high) == pytest.approx((near.min(), near.max()))
 
 
-ASKED = {"budgets": [0.5, 3.0], "choices": ["empirical", "npml", "cvar:0.5", "chi2:0.2"], "resamples": 3, "scenarios": 8}
+ASKED = {"budgets": [0.5, 3.0], "choices": ["empirical", "npml", "cvar:0.5"], "resamples": 3, "scenarios": 8}
 
 
 def test_the_answer_does_not_depend_on_the_number_of_jobs_and_comes_from_the_ledger_if_it_can(
