@@ -53,7 +53,10 @@ def best_mixture(log_likelihood: FloatArray, weights: FloatArray, *, tolerance: 
     L = np.exp(log_likelihood - top[:, None])
     scale = float(q @ top)
     g = np.zeros(L.shape[1])
-    held = np.unique(np.append(np.argmax(np.log(np.maximum(L, 1e-300)).T @ q), L.argmax(axis=1)[:ADDED]))
+    serving = L.argmax(axis=1)
+    held = np.unique(np.append(np.argmax(np.log(np.maximum(L, 1e-300)).T @ q), serving[:ADDED]))
+    left_out = L[:, held].max(axis=1) < 1e-200  # impossible, to the last digit, under all of these
+    held = np.union1d(held, serving[left_out])
     g[held] = 1.0 / held.size
     for _ in range(max_rounds):
         f = L[:, held] @ g[held]
@@ -82,7 +85,10 @@ def _newton(L: FloatArray, q: FloatArray, g: FloatArray, held: IntArray, toleran
         part = L[:, held]
         f = part @ g[held]
         rows = np.vstack([(root / f)[:, None] * part, np.full(held.size, SUM_ROW)])
-        aim, _ = optimize.nnls(rows, np.append(2 * root, SUM_ROW), maxiter=50 * held.size + 500)
+        try:
+            aim, _ = optimize.nnls(rows, np.append(2 * root, SUM_ROW), maxiter=50 * held.size + 500)
+        except RuntimeError:
+            break  # it ran out of steps; the gap says how much that matters
         change = aim / aim.sum() - g[held]
         rise, value = float(q @ (part @ change / f)), float(q @ np.log(f))
         share = 1.0

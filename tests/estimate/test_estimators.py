@@ -69,6 +69,13 @@ def test_a_mixture_of_two_known_points_is_found() -> None:
     np.testing.assert_allclose(best_mixture(table, np.full(100, 0.01)).weights, [0.3, 0.0, 0.7], atol=1e-6)
 
 
+def test_problems_that_share_no_component_are_each_served() -> None:
+    table = np.where(np.eye(60, dtype=bool), 0.0, -5000.0)
+    found = best_mixture(table, np.full(60, 1 / 60))
+    np.testing.assert_allclose(found.weights, 1 / 60)
+    assert found.gap <= 1e-6
+
+
 def test_a_mixture_that_runs_out_of_rounds_says_so_and_hands_over_what_it_has() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(NotCertified, match=r"a gap of .* is left after 1 rounds") as raised:
