@@ -22,6 +22,9 @@ ENOUGH = 1e-9
 POLISHED = 1e-8
 """Conic solutions with a wider gap than this share of the largest margin are polished by cuts."""
 
+PAIRED = 120
+"""The most scenarios of a wasserstein program; with more, nature's move is a cut each time it is met."""
+
 ROUNDS = 200
 ADDED = 12
 """Policies added a round, the dearest priced first."""
@@ -173,22 +176,24 @@ def _solve(
     while size < active.size:
         size *= 2
     columns = np.append(active, np.full(size - active.size, active[0]))  # copies fill the program up
-    program = programs.of(within, margins.shape[0], size)
     scale = max(float(np.abs(margins[:, active]).max()), np.finfo(float).tiny)
-    solver = program.solver
-    try:
-        shares, dual, status = program.solve(margins[:, columns] / scale, nominal, within)
-    except Unsolved:
-        if within.kind not in CONE:
-            raise
-        shares, dual, status = np.eye(size)[0], nominal, "optimal_inaccurate"  # something for the cuts to begin with
+    shares, dual, status, solver = np.eye(size)[0], nominal, "not solved", ""  # something for cuts to begin with
+    if not by_cuts(within, nominal.size):
+        program = programs.of(within, margins.shape[0], size)
+        solver = program.solver
+        try:
+            shares, dual, status = program.solve(margins[:, columns] / scale, nominal, within)
+        except Unsolved:
+            if within.kind not in CONE:
+                raise
     w = np.zeros(margins.shape[1])
     np.add.at(w, columns, np.maximum(shares, 0.0))
     w = _without_dust(margins, nominal, within, w / w.sum(), scale)
     q = inside(dual, nominal, within)
-    if within.kind in CONE:
+    if within.kind in CONE or by_cuts(within, nominal.size):
         w, q, cuts, gap = cut_down(margins, nominal, within, active, w, q, POLISHED * scale)
-        solver += f", then {cuts} cuts by HIGHS" if cuts else ""
+        if cuts:
+            solver += f"{', then ' if solver else ''}{cuts} cuts by HIGHS"
         status = "optimal" if gap <= POLISHED * scale else status
     if status != "optimal":
         raise Unsolved(
@@ -196,6 +201,11 @@ def _solve(
             "leave out policies with margins of another order of magnitude"
         )
     return w, q, status, solver
+
+
+def by_cuts(within: AmbiguitySet, scenarios: int) -> bool:
+    """Whether the dual program, with a constraint for each pair of scenarios, is too large to be written down."""
+    return within.kind == "wasserstein" and scenarios > PAIRED
 
 
 def _without_dust(margins: FloatArray, nominal: FloatArray, within: AmbiguitySet, w: FloatArray, scale: float) -> FloatArray:

@@ -92,6 +92,7 @@ def _tilted(values: FloatArray, nominal: FloatArray, radius: float) -> FloatArra
     if radius >= -np.log(q0[lowest].sum()):
         found[support] = np.where(lowest, q0, 0.0) / q0[lowest].sum()
         return found
+    v = v / v.max()
 
     def tilt(k: float) -> FloatArray:
         weights = q0 * np.exp(-k * v)
@@ -102,11 +103,10 @@ def _tilted(values: FloatArray, nominal: FloatArray, radius: float) -> FloatArra
         k = np.exp(log_k)
         return float(-k * (tilt(k) @ v) - special.logsumexp(-k * v, b=q0)) - radius
 
-    scale = np.log(1.0 / v.max())
-    low, high = scale - 1.0, scale + 1.0
-    while spent(low) > 0 and low > scale - 60:
+    low, high = -1.0, 1.0
+    while spent(low) > 0 and low > -60:
         low -= 4.0
-    while spent(high) < 0 and high < scale + 700:
+    while spent(high) < 0 and high < 700:
         high += 4.0
     if spent(low) * spent(high) > 0:  # no tilt spends the radius, but for rounding
         if spent(low) > 0:

@@ -16,6 +16,7 @@ from eqsolver.robust._mixture import (
     ROUNDS,
     TOLERANCE,
     RobustMixture,
+    by_cuts,
     inside,
     robust_mixture,
     simplified,
@@ -129,27 +130,15 @@ def procure(
     rounds = 0
     while True:
         rounds += 1
-        try:
-            w, q, y, status, solver = _solve(C / scale, V, q0, easier, asked, active, made)
-        except Unsolved:
-            if easier.kind not in CONE:
-                raise
-            status = "not solved"
-        if status != "optimal" and easier.kind in CONE:  # the closed forms of nature's move, in a linear program
-            w = np.zeros(V.shape[1])
-            few = C[:, active] / scale, V[:, active]
-            w[active], q, y = procured_by_cuts(*few, q0, easier, asked, safest.weights[active], POLISHED)
-            status, solver = "optimal", "HIGHS, by cuts"
-        w = _fulfilling(w, V, q0, easier, asked, safest.weights)
+        w, q, y, status, solver = _certain(C / scale, V, q0, easier, asked, active, safest.weights, made)
         worth = y @ V - q @ C / scale
         bound = float(y.sum()) * asked - float(worth.max())
-        spends = _worst_spend(C / scale, w, q0, easier)
         better = np.flatnonzero(worth > worth[active].max() + ENOUGH)
         better = better[~np.isin(better, active)]
         if not better.size or rounds >= ROUNDS:
             break
         active = np.append(active, better[np.argsort(-worth[better], kind="stable")[:ADDED]])
-    if status != "optimal" and spends - bound > TOLERANCE:
+    if status != "optimal":
         raise Unsolved(f"{within.label}: {solver} ended with status {status!r}; try another radius or a lower floor")
     duals = widened(q, rows, nominal.size), widened(y * scale, rows, nominal.size)
     return _checked(spend, passing, nominal, within, floor, w, duals, bound * scale, safest.value, solver, rounds)
@@ -168,6 +157,35 @@ def _first(C: FloatArray, V: FloatArray, q0: FloatArray, safest: RobustMixture) 
     cost, share = q0 @ C, q0 @ V
     ratio = [np.argmin(cost - rate * share) for rate in np.geomspace(1e-3, 1e3, 24) * max(float(cost.max()), 1e-12)]
     return np.unique(np.concatenate([np.flatnonzero(safest.weights), [int(np.argmin(cost))], ratio]).astype(np.int64))
+
+
+def _certain(
+    C: FloatArray,
+    V: FloatArray,
+    q0: FloatArray,
+    within: AmbiguitySet,
+    floor: float,
+    active: IntArray,
+    safest: FloatArray,
+    programs: Compiled,
+) -> tuple[FloatArray, FloatArray, FloatArray, str, str]:
+    """(weights, q, y, status, solver) over the active policies; by cuts where the program is too large or not accurate."""
+    begin, told = safest, ""
+    if not by_cuts(within, q0.size):
+        try:
+            w, q, y, status, solver = _solve(C, V, q0, within, floor, active, programs)
+        except Unsolved:
+            if within.kind not in CONE:
+                raise
+        else:
+            w = _fulfilling(w, V, q0, within, floor, safest)
+            worth = float((y @ V - q @ C)[active].max())
+            if within.kind not in CONE or _worst_spend(C, w, q0, within) - (float(y.sum()) * floor - worth) <= POLISHED:
+                return w, q, y, status, solver
+            begin, told = w, f"{solver}, then "
+    w = np.zeros(V.shape[1])
+    w[active], q, y = procured_by_cuts(C[:, active], V[:, active], q0, within, floor, begin[active], POLISHED)
+    return _fulfilling(w, V, q0, within, floor, safest), q, y, "optimal", told + "cuts by HIGHS"
 
 
 def _solve(
