@@ -79,18 +79,20 @@ def grid_technology(
     listed: tuple[Steps, ...],
     bought: tuple[int, ...],
     *,
-    points: int | None = None,
+    points: int | Sequence[int] | None = None,
     tolerance: float = 1e-3,
     levels: FloatArray | None = None,
 ) -> Technology:
     """The product grid over some providers, for rules and steps already at hand.
 
-    bought : their positions, first axis first. points, tolerance, levels : as in `technology`.
+    bought : their positions, first axis first. points : grid points of each, or of every one; None: see `refine`.
+    tolerance, levels : as in `technology`.
     """
     measures = [base_measure(listed[i], market.weights) for i in bought]
 
-    def on(measures: Sequence[FloatArray], size: int) -> Technology:
-        axes = tuple(grid(listed[i], measure, size) for i, measure in zip(bought, measures, strict=True))
+    def on(measures: Sequence[FloatArray], size: int | Sequence[int]) -> Technology:
+        sizes = [size] * len(bought) if isinstance(size, int) else size
+        axes = tuple(grid(listed[i], measure, n) for i, measure, n in zip(bought, measures, sizes, strict=True))
         exact = all(axis.size == listed[i].at.size + 1 for axis, i in zip(axes, bought, strict=True))
         survival, edges = joint(
             market.weights,
