@@ -119,35 +119,26 @@ def _tilted(values: FloatArray, nominal: FloatArray, radius: float) -> FloatArra
 
 def _moved(values: FloatArray, nominal: FloatArray, radius: float, distance: FloatArray) -> FloatArray:
     """Each scenario's mass may slide down the lower hull of (distance, value) seen from it; the steepest pieces first."""
+    source = np.flatnonzero(nominal > 0)
+    away, mass, rows = distance[source], nominal[source], np.arange(source.size)
+    here = np.argmin(np.where(away <= 0, values, np.inf), axis=1)  # for nothing
+    here = np.where(values[here] < values[source], here, source)
+    at = np.zeros_like(nominal)
+    np.add.at(at, here, mass)
     pieces = []
-    for source in np.flatnonzero(nominal > 0).tolist():
-        pieces += _descents(source, values, distance[source])
-    pieces.sort(key=lambda piece: piece[0])
-    left, at = radius, nominal.copy()
-    for _, source, start, end, length in pieces:
-        moved = nominal[source] if nominal[source] * length <= left else left / length
-        at[start] -= moved
-        at[end] += moved
-        left -= moved * length
-        if left <= 0:
-            break
+    while rows.size:
+        rise, run = values - values[here[rows], None], away[rows] - away[rows, here[rows], None]
+        slope = np.divide(rise, run, out=np.full(rise.shape, np.inf), where=(run > 0) & (rise < 0))
+        steepest = slope.min(axis=1)
+        rows, slope, steepest, run = (found[steepest < np.inf] for found in (rows, slope, steepest, run))
+        end = np.argmax(np.where(slope <= steepest[:, None], run, 0.0), axis=1)
+        pieces.append((steepest, mass[rows], here[rows], end, run[np.arange(rows.size), end]))
+        here[rows] = end
+    steepness, amount, start, end, length = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    order = np.argsort(steepness, kind="stable")  # the pieces of one scenario are in this order already
+    work = (amount * length)[order]
+    share = np.clip((radius - (np.cumsum(work) - work)) / np.maximum(work, np.finfo(float).tiny), 0.0, 1.0)
+    moved = amount[order] * share
+    np.add.at(at, start[order], -moved)
+    np.add.at(at, end[order], moved)
     return np.maximum(at, 0.0)
-
-
-def _descents(source: int, values: FloatArray, away: FloatArray) -> list[tuple[float, int, int, int, float]]:
-    """(slope, source, from, to, length) of each piece of the lower hull that still descends, steepest first."""
-    found = []
-    here = source
-    same = np.flatnonzero(away <= 0)
-    lowest = int(same[np.argmin(values[same])])
-    if values[lowest] < values[source]:
-        found.append((-np.inf, source, source, lowest, 0.0))
-        here = lowest
-    while True:
-        ahead = np.flatnonzero((away > away[here]) & (values < values[here]))
-        if not ahead.size:
-            return found
-        slope = (values[ahead] - values[here]) / (away[ahead] - away[here])
-        lowest = int(ahead[np.lexsort((-away[ahead], slope))[0]])
-        found.append((float(slope.min()), source, here, lowest, float(away[lowest] - away[here])))
-        here = lowest

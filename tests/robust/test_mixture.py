@@ -177,3 +177,17 @@ def test_margins_that_cannot_be_are_told() -> None:
         robust_mixture(np.zeros((2, 2)), np.ones(2), ambiguity_set("worst"))
     with pytest.raises(UsageError, match="distances"):
         robust_mixture(np.zeros((2, 2)), np.full(2, 0.5), ambiguity_set("wasserstein:1"))
+
+
+def test_transport_among_many_scenarios_is_certified_without_writing_down_every_pair() -> None:
+    rng = np.random.default_rng(1)
+    taste, offer = rng.random((121, 6)), rng.random((40, 6))
+    R = 0.5 - np.abs(taste[:, None] - offer[None]).mean(axis=2)
+    R[:, 0] = 0.0
+    q0, programs = rng.dirichlet(np.ones(121)), Programs()
+    within = AmbiguitySet(kind="wasserstein", radius=0.2, distance=distances(taste))
+    found = robust_mixture(R, q0, within, programs=programs)
+    assert len(programs) == 0
+    assert found.gap <= 1e-6 * np.abs(R).max()
+    assert (found.weights > 0).sum() > 1
+    assert transport_cost(found.worst_case, q0, distances(taste)) <= 0.2 + 1e-7
