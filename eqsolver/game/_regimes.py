@@ -20,20 +20,23 @@ from eqsolver.technology import (
     Rules,
     Steps,
     all_steps,
+    focused_technology,
     grid_technology,
     lower_hull,
     walk,
 )
 
 BUILT_IN = ("direct", "matching", "monopoly", "competitive")
-POINTS = {2: 128, 3: 40, 4: 18}
-"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers. On the SWE-bench duopoly
-128, 192 and 256 points a side give expected prices within 4 % of each other, 64 points 25 % lower ones."""
+POINTS = {3: 40, 4: 18}
+"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers; of two they are chosen by
+`focused_technology`."""
+LOOKS = 17
+"""Ratios of two prices, evenly spread by their logarithms, at which it is seen where schedules turn on a fine grid."""
 TOGETHER = 4
 """Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
 WIDEST = 6
-COMPLETE, COMPLETE_BY_LEVEL = 1e-6, 1e-5
-"""No schedule on the grid is cheaper than those held by more than this share; where the best for each level are held too."""
+COMPLETE = 1e-5
+"""No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
 
 @dataclass(slots=True, eq=False)
@@ -146,9 +149,7 @@ class Stage:
             search = self._search(useful, levels)
             first, second = useful
             ratios = self.bounds[first] / self.bounds[second][::-1]
-            search.complete(
-                np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE_BY_LEVEL if key[1] else COMPLETE
-            )
+            search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE)
             return search.found()
         together = itertools.combinations(useful, min(TOGETHER, len(useful)))
         self._searches[key] = [self._search(some, levels) for some in together]
@@ -158,6 +159,12 @@ class Stage:
         return _united([search.found() for search in self._searches[key]])
 
     def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
+        if self.points is None and len(access) == 2:
+            low, high = self.bounds[list(access)].T
+            prices = np.ones((LOOKS, len(self.bounds)))
+            prices[:, access[0]] = np.geomspace(low[0] / high[1], high[0] / low[1], LOOKS)
+            made = focused_technology(self.market, self.terms, self.steps, tuple(access), prices, levels)
+            return Completion(made=made, levels=levels)
         points = self.points if self.points is not None else POINTS[len(access)]
         return Completion(
             made=grid_technology(self.market, self.terms, self.steps, tuple(access), points=points), levels=levels
