@@ -35,7 +35,7 @@ LOOKS = 17
 TOGETHER = 4
 """Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
 WIDEST = 6
-COMPLETE = 1e-5
+COMPLETE = 1e-4
 """No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
 
@@ -53,8 +53,8 @@ class Stage:
     targets: FloatArray
     points: int | None = None
     steps: tuple[Steps, ...] = ()
-    _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
-    _searches: dict[tuple[tuple[int, ...], bool], list[Completion]] = field(default_factory=dict)
+    _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
+    _searches: dict[tuple[int, ...], list[Completion]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
@@ -76,7 +76,7 @@ class Stage:
         raise UsageError(f"unknown regime {name!r}; there are {', '.join((*BUILT_IN, *regimes))}")
 
     def _of(self, arbitrageurs: Sequence[Arbitrageur], *, follows_list: bool, alike: bool) -> Conduct:
-        options = [self._menus(who, follows_list) for who in arbitrageurs]
+        options = [self._menus(who) for who in arbitrageurs]
         states = tuple(
             (float(np.prod([share for share, _ in drawn])), tuple(menu for _, menu in drawn if menu is not None))
             for drawn in itertools.product(*options)
@@ -89,19 +89,21 @@ class Stage:
             alike=alike,
         )
 
-    def _menus(self, who: Arbitrageur, follows_list: bool) -> list[tuple[float, Menu | None]]:
+    def _menus(self, who: Arbitrageur) -> list[tuple[float, Menu | None]]:
         """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
         if not who.policies:
-            supply = self._supply(self.market.positions(who.access or self.market.names, who.name), follows_list)
+            supply = self._supply(self.market.positions(who.access or self.market.names, who.name))
             return [(1.0, _menu(who, supply))]
         found: list[tuple[float, Menu | None]] = []
         for policy in who.policies:
-            found.append((policy.weight, _menu(who, self._fixed(policy, follows_list))))
+            found.append((policy.weight, _menu(who, self._fixed(policy))))
         left = 1.0 - sum(share for share, _ in found)
         return [*found, (left, None)] if left > 1e-12 else found
 
-    def _levels(self, follows_list: bool) -> FloatArray:
-        return np.union1d(self.targets, hull_levels(self.market, self.steps)) if follows_list else self.targets
+    @property
+    def _levels(self) -> FloatArray:
+        """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
+        return np.union1d(self.targets, hull_levels(self.market, self.steps))
 
     def extend(self, prices: FloatArray) -> int:
         """Search policies along every provider's price line through each of S price vectors; how many were added.
@@ -129,15 +131,15 @@ class Stage:
         """The largest share by which a policy left out may be cheaper, on the lines searched."""
         return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
 
-    def _supply(self, access: Sequence[int], follows_list: bool) -> ProductionSet:
-        key = (tuple(sorted(access)), follows_list)
+    def _supply(self, access: Sequence[int]) -> ProductionSet:
+        key = tuple(sorted(access))
         if key not in self._supplies:
             self._supplies[key] = self._built(key)
         return self._supplies[key]
 
-    def _built(self, key: tuple[tuple[int, ...], bool]) -> ProductionSet:
-        levels = self._levels(key[1])
-        useful = [i for i in key[0] if self.steps[i].at.size]
+    def _built(self, key: tuple[int, ...]) -> ProductionSet:
+        levels = self._levels
+        useful = [i for i in key if self.steps[i].at.size]
         if len(useful) < 2:
             return self._alone(useful, levels)
         if len(useful) > WIDEST:
@@ -175,9 +177,9 @@ class Stage:
         mine = every.units[:, list(useful)].sum(axis=1) > 0
         return ProductionSet(solved=every.solved[mine], units=every.units[mine], levels=levels)
 
-    def _fixed(self, policy: Policy, follows_list: bool) -> ProductionSet:
+    def _fixed(self, policy: Policy) -> ProductionSet:
         """A cascade's prefixes: within a block only its provider's units grow, so vertices of each block's own hull suffice."""
-        levels = self._levels(follows_list)
+        levels = self._levels
         order = self.market.positions(policy.order, "policy")
         walked = walk(self.market, self.steps, tuple(zip(order, policy.thresholds, strict=True)))
         at = np.searchsorted(walked.solved, levels - REACH)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology._hull import lower_hull
+from eqsolver.technology._hull import lower_hulls
 from eqsolver.technology._optima import Optima
 from eqsolver.technology._set import ProductionSet, Stretches
 from eqsolver.technology._technology import Technology
@@ -165,7 +165,8 @@ class Completion:
         middle = (left.prices + right.prices) / 2
         both = np.union1d(left.hull, right.hull)
         both = both[np.argsort(solved[both], kind="stable")]
-        between = both[lower_hull(solved[both], units[both] @ middle)]
+        vertices, count = lower_hulls(solved[both], (units[both] @ middle)[None])
+        between = both[vertices[0, : count[0]]]
         u = np.unique(solved[both])
         ends = [_on_hull(solved[ids], units[ids], u) for ids in (left.hull, right.hull, between)]
         needs = [np.vstack([end, units[ids]]) for end, ids in zip(ends[:2], self._levels_of(left, right), strict=True)]
