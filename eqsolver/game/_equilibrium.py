@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.game._bands import bands
+from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
 from eqsolver.game._many_players import solve_many
@@ -90,7 +90,7 @@ class Equilibrium:
     """A market's price game solved. regimes : by name, at equilibrium prices. posted : the same at posted prices.
 
     players : positions of the providers that move. tolerance : relative ε asked for.
-    bands : with bootstrap, by "regime, prices" and column of `to_frame`, 5 % and 95 % points over resampled problems.
+    spread : with bootstrap, how the columns of `to_frame` and their differences between regimes spread over resampled problems.
     """
 
     market: Market
@@ -99,13 +99,23 @@ class Equilibrium:
     regimes: Mapping[str, Strategies]
     posted: Mapping[str, Strategies]
     tolerance: float
-    bands: Mapping[str, Mapping[str, tuple[float, float]]]
+    spread: Spread
     options: Mapping[str, Any]
 
     @property
     def version(self) -> str:
         """Version of eqsolver that solved it."""
         return importlib.metadata.version("eqsolver")
+
+    @property
+    def bands(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        """With bootstrap, by "regime, prices" and column of `to_frame`: 5 % and 95 % points over resampled problems."""
+        return self.spread.bands
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, float]]:
+        """By "regime to regime, prices" and column of `to_frame`: the change from the first regime to each other."""
+        return differences([dict(row) for row in self.to_frame().to_dict("records")])  # type: ignore[arg-type]
 
     @property
     def uncertified(self) -> tuple[str, ...]:
@@ -157,8 +167,8 @@ def equilibrium(
         market's highest price.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
-    accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
-        arbitrageurs' schedules.
+    accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
+        which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
     bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
     progress : is told what is being done, and the share done.
 
@@ -214,7 +224,7 @@ def equilibrium(
         "max_attempts": max_attempts,
         "points": points,
     }
-    spread: dict[str, dict[str, tuple[float, float]]] = {}
+    spread = Spread()
     if bootstrap:
         spread = bands(market, found, options, resamples=bootstrap, seed=seed, jobs=jobs, progress=say)
     return Equilibrium(
@@ -224,7 +234,7 @@ def equilibrium(
         regimes=solved,
         posted=posted,
         tolerance=tolerance,
-        bands=spread,
+        spread=spread,
         options={**options, "bootstrap": bootstrap, "seed": seed},
     )
 
