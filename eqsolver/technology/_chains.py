@@ -14,12 +14,17 @@ ROUNDS = 64
 @compiled
 def hulls(solved: FloatArray, cost: FloatArray, vertices: IntArray, count: IntArray) -> None:
     """`lower_hulls` of rows: solved, cost (R, K), solved nondecreasing; vertices (R, K) and count (R,) are written."""
+    useful = np.empty(cost.shape[1], dtype=np.int64)
     for row in range(cost.shape[0]):
         x, y, kept = solved[row], cost[row], vertices[row]
-        n = 0
-        for k in range(x.size):
-            if y[k] < np.inf:
-                n = _let_in(x, y, kept, n, k)
+        n, m, cheapest = 0, useful.size, np.inf
+        for k in range(x.size - 1, -1, -1):  # what a better and no dearer one dominates is left out
+            if y[k] < cheapest:
+                cheapest = y[k]
+                m -= 1
+                useful[m] = k
+        for k in useful[m:]:
+            n = _let_in(x, y, kept, n, k)
         count[row] = n
         kept[n:] = -1
 
