@@ -28,7 +28,7 @@ SCREENED = 40
 
 CORE = 4
 CORE_AMONG = 6
-"""Every set of CORE among the CORE_AMONG providers that good paths spend most on is solved on a product grid."""
+"""Every set of CORE or more among the CORE_AMONG providers that good paths spend most on is solved on a product grid."""
 
 CORE_NODES = 160_000
 BOUND_AXES = 8
@@ -105,8 +105,13 @@ def wide(
 ) -> Wide:
     """Grow good paths over many providers.
 
+<<<<<<< HEAD
     bought : positions of the providers in access, by name. points, tolerance : see `Wide`. levels : (L,) those that matter
     most.
+=======
+    bought : positions of the providers in access, by name. points, tolerance : see `Wide`.
+    levels : (L,) those that matter most.
+>>>>>>> main
 
     Notes
     -----
@@ -148,7 +153,7 @@ def wide(
         pool.offer(path)
     grown(pool, searched)
     cores = Pool(market, terms, listed, prices, levels)
-    small = core_technologies(market, terms, listed, most_used(pool))
+    small = core_technologies(market, terms, listed, most_used(pool, searched))
     for made in small:
         for path in dict.fromkeys(schedules(made, prices, levels).paths):
             cores.offer(path)
@@ -173,23 +178,32 @@ def wide(
     )
 
 
-def most_used(pool: Pool) -> list[int]:
-    """Providers on the best paths, those that take most of the bill over all levels first; by name where they tie."""
+def most_used(pool: Pool, searched: Sequence[int]) -> list[int]:
+    """Providers on the best paths, those that take most of the bill over all levels first; then the others that were searched,
+    as the greedy index would buy from them."""
     found = pool.policies()
     reached = np.isfinite(found.cost)
     bill = found.units[reached] * pool.prices / np.maximum(found.cost[reached, None], np.finfo(float).tiny)
     share = bill.sum(axis=0)
     on_path = {i for path in pool.held() for i, _ in path}
-    return sorted(on_path, key=lambda i: (-round(float(share[i]), 9), pool.market.names[i]))
+    used = sorted(on_path, key=lambda i: (-round(float(share[i]), 9), pool.market.names[i]))
+    others = [i for i in searched if i not in on_path]
+    next_best = [i for i, _ in greedy_path(pool.market, pool.rules, pool.steps, pool.prices, others)] if others else []
+    return [*used, *next_best, *(i for i in others if i not in next_best)]
 
 
 def core_technologies(market: Market, terms: Rules, listed: tuple[Steps, ...], used: Sequence[int]) -> list[Technology]:
-    """Product grids for every set of CORE among the providers most used."""
-    among, size = used[:CORE_AMONG], min(CORE, len(used))
-    points = int(CORE_NODES ** (1 / size))
+    """Product grids for every set of at least CORE among the CORE_AMONG providers most used, coarser for larger sets."""
+    among = used[:CORE_AMONG]
+    sets = [
+        chosen
+        for size in range(min(CORE, len(among)), len(among) + 1)
+        for chosen in itertools.combinations(sorted(among, key=lambda i: market.names[i]), size)
+    ]
+    sizes = [spread_points(listed, dict.fromkeys(chosen, 1.0), CORE_NODES) for chosen in sets]
     return [
-        grid_technology(market, terms, listed, tuple(sorted(chosen, key=lambda i: market.names[i])), points=points)
-        for chosen in itertools.combinations(among, size)
+        grid_technology(market, terms, listed, chosen, points=[size[i] for i in chosen])
+        for chosen, size in zip(sets, sizes, strict=True)
     ]
 
 
