@@ -18,6 +18,7 @@ from eqsolver.technology import (
     REACH,
     Completion,
     Growth,
+    Production,
     ProductionSet,
     Rules,
     Steps,
@@ -153,27 +154,33 @@ class Stage:
         useful = [i for i in key if self.steps[i].at.size]
         if len(useful) < 2:
             return self._alone(useful, levels)
-        if len(useful) > TOGETHER:
-            self._growths[key] = Growth(self._wide(useful), levels)
+        if len(useful) == 2:
+            first, second = useful
+            low, high = (float(ratio) for ratio in self.bounds[first] / self.bounds[second][::-1])
+            looks = np.ones((LOOKS, len(self.bounds)))
+            looks[:, first] = np.geomspace(low, high, LOOKS)
+            nodes = MAX_NODES if self.points is None else self.points**2
+            focused = focused_technology(self.market, self.terms, self.steps, (first, second), looks, levels, nodes=nodes)
+            search = Completion(made=focused, levels=levels)
+            search.complete(np.ones(len(self.bounds)), first, low, high, COMPLETE)
+            return search.found()
+        made = self._production(useful)
+        if isinstance(made, Wide):
+            self._growths[key] = Growth(made, levels)
             self._growths[key].grow(self._seeds(useful))
             return self._growths[key].found()
-        if len(useful) == 2:
-            search = self._search(useful, levels)
-            first, second = useful
-            ratios = self.bounds[first] / self.bounds[second][::-1]
-            search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE)
-            return search.found()
-        search = self._search(useful, levels)
-        self._searches[key] = search
-        for i in search.made.access:
+        search = self._searches[key] = Completion(made=made, levels=levels)
+        for i in made.access:
             search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
         return search.found()
 
-    def _wide(self, useful: Sequence[int]) -> Wide:
-        names = [self.market.names[i] for i in useful]
-        made = build(self.market, self.terms, self.steps, access=names)
-        assert isinstance(made, Wide), "with so many providers"
-        return made
+    def _production(self, useful: Sequence[int]) -> Production:
+        """Of three or more providers: one product grid, or good paths where there are too many for one."""
+        if len(useful) > TOGETHER:
+            names = [self.market.names[i] for i in useful]
+            return build(self.market, self.terms, self.steps, access=names, points=self.points)
+        points = self.points if self.points is not None else POINTS[len(useful)]
+        return grid_technology(self.market, self.terms, self.steps, tuple(useful), points=points)
 
     def _seeds(self, useful: Sequence[int]) -> FloatArray:
         posted = self.market.prices
@@ -183,19 +190,6 @@ class Stage:
                 rows.append(posted.copy())
                 rows[-1][i] *= factor
         return np.clip(np.array(rows), self.bounds[:, 0], self.bounds[:, 1])
-
-    def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
-        if len(access) == 2:
-            nodes = MAX_NODES if self.points is None else self.points**2
-            low, high = self.bounds[list(access)].T
-            prices = np.ones((LOOKS, len(self.bounds)))
-            prices[:, access[0]] = np.geomspace(low[0] / high[1], high[0] / low[1], LOOKS)
-            made = focused_technology(self.market, self.terms, self.steps, tuple(access), prices, levels, nodes=nodes)
-            return Completion(made=made, levels=levels)
-        points = self.points if self.points is not None else POINTS[len(access)]
-        return Completion(
-            made=grid_technology(self.market, self.terms, self.steps, tuple(access), points=points), levels=levels
-        )
 
     def _alone(self, useful: Sequence[int], levels: FloatArray) -> ProductionSet:
         every = direct_supply(self.market, self.steps, levels)

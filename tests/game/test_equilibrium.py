@@ -179,6 +179,19 @@ def test_three_providers_end_in_what_is_named_with_its_epsilon() -> None:
     assert fixed.regimes["competitive"].epsilon[2] == 0.0
 
 
+def test_five_providers_whose_steps_fit_one_grid() -> None:
+    """More providers than one product grid usually holds, but so few steps each that theirs does."""
+    names = zip("abcde", (0.3, 0.5, 0.6, 0.8, 0.9), (0.3, 0.5, 0.6, 0.9, 1.2), strict=True)
+    market = Market(name="five", providers=tuple(one(n, p, w) for n, p, w in names), weights=[1.0], max_budget=1.3)
+    found = equilibrium(market, consumers=VALUES, regimes=["competitive"], strategic=["a", "b", "c"], tolerance=0.05)
+    regime = found.regimes["competitive"]
+    assert regime.kind in ("pure", "cce")
+    assert regime.certified == bool((regime.relative <= 0.05).all())
+    assert (regime.epsilon[3:] == 0.0).all(), "those that keep their prices"
+    paid = regime.outcome.revenue.sum() + regime.outcome.arbitrageur_profit.sum() + regime.outcome.overhead.sum()
+    assert paid == pytest.approx(regime.outcome.consumer_bill[0], rel=1e-9)
+
+
 def test_a_provider_nobody_buys_from_earns_nothing_and_gains_nothing() -> None:
     useless = Provider(name="c", odds=Geometric(success=[0.0]), spend=[1.0])
     market = Market(name="useless", providers=(one("a", 0.5), one("b", 0.6, 1.1), useless), weights=[1.0], max_budget=4.0)
