@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.game._bands import bands
+from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
-from eqsolver.game._many_players import solve_many
+from eqsolver.game._many_players import Played, solve_many
 from eqsolver.game._outcome import Outcome, cross_price, outcome
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
@@ -90,7 +90,7 @@ class Equilibrium:
     """A market's price game solved. regimes : by name, at equilibrium prices. posted : the same at posted prices.
 
     players : positions of the providers that move. tolerance : relative ε asked for.
-    bands : with bootstrap, by "regime, prices" and column of `to_frame`, 5 % and 95 % points over resampled problems.
+    spread : with bootstrap, how the columns of `to_frame` and their differences between regimes spread over resampled problems.
     """
 
     market: Market
@@ -99,13 +99,23 @@ class Equilibrium:
     regimes: Mapping[str, Strategies]
     posted: Mapping[str, Strategies]
     tolerance: float
-    bands: Mapping[str, Mapping[str, tuple[float, float]]]
+    spread: Spread
     options: Mapping[str, Any]
 
     @property
     def version(self) -> str:
         """Version of eqsolver that solved it."""
         return importlib.metadata.version("eqsolver")
+
+    @property
+    def bands(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        """With bootstrap, by "regime, prices" and column of `to_frame`: 5 % and 95 % points over resampled problems."""
+        return self.spread.bands
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, float]]:
+        """By "regime to regime, prices" and column of `to_frame`: the change from the first regime to each other."""
+        return differences([dict(row) for row in self.to_frame().to_dict("records")])  # type: ignore[arg-type]
 
     @property
     def uncertified(self) -> tuple[str, ...]:
@@ -157,8 +167,8 @@ def equilibrium(
         market's highest price.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
-    accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
-        arbitrageurs' schedules.
+    accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
+        which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
     bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
     progress : is told what is being done, and the share done.
 
@@ -214,7 +224,7 @@ def equilibrium(
         "max_attempts": max_attempts,
         "points": points,
     }
-    spread: dict[str, dict[str, tuple[float, float]]] = {}
+    spread = Spread()
     if bootstrap:
         spread = bands(market, found, options, resamples=bootstrap, seed=seed, jobs=jobs, progress=say)
     return Equilibrium(
@@ -224,7 +234,7 @@ def equilibrium(
         regimes=solved,
         posted=posted,
         tolerance=tolerance,
-        bands=spread,
+        spread=spread,
         options={**options, "bootstrap": bootstrap, "seed": seed},
     )
 
@@ -329,9 +339,8 @@ class _Game:
         market = self._stage.market
         if not self._players:
             return self.posted(conduct)
-        start: float | None = None
-        played = None
-        for _ in range(COMPLETIONS):
+        played: Played | None = None
+        for left in reversed(range(COMPLETIONS)):
             played = solve_many(
                 conduct,
                 self._crowd,
@@ -342,11 +351,15 @@ class _Game:
                 tick=self._tick,
                 tolerance=tolerance,
                 max_rounds=self._max_rounds,
-                start=start,
+                before=played,
                 tell=tell,
             )
-            most_likely = played.prices[np.argsort(-played.shares)[:LINES]]
-            if not self._stage.extend(most_likely):
+            likely = played.prices[np.argsort(-played.shares)[:LINES]]
+            rows = [*likely]
+            for i, deviation in zip(self._players, played.deviations, strict=True):
+                rows.append(likely[0].copy())
+                rows[-1][i] = deviation.price
+            if not self._stage.extend(np.array(rows)) or not left:  # at last only to know what is still left out
                 break
             conduct = self._stage.conduct(name, own)
         assert played is not None, "at least one game is solved"

@@ -92,26 +92,33 @@ def grid_technology(
 
     def on(measures: Sequence[FloatArray], size: int | Sequence[int]) -> Technology:
         sizes = [size] * len(bought) if isinstance(size, int) else size
-        axes = tuple(grid(listed[i], measure, n) for i, measure, n in zip(bought, measures, sizes, strict=True))
-        exact = all(axis.size == listed[i].at.size + 1 for axis, i in zip(axes, bought, strict=True))
-        survival, edges = joint(
-            market.weights,
-            partial(_curves_of, tuple(market.providers[i] for i in bought), axes, terms),
-            tuple(axis.size for axis in axes),
-        )
-        return Technology(
-            market=market,
-            rules=terms,
-            steps=listed,
-            access=bought,
-            grid=axes,
-            survival=survival,
-            edges=tuple(edges),
-            exact=exact,
-            moved=0.0 if exact else float("inf"),
-        )
+        axes = [grid(listed[i], measure, n) for i, measure, n in zip(bought, measures, sizes, strict=True)]
+        return on_axes(market, terms, listed, bought, axes)
 
     return on(measures, points) if points is not None else refine(on, measures, tolerance, levels)
+
+
+def on_axes(
+    market: Market, terms: Rules, listed: tuple[Steps, ...], bought: tuple[int, ...], axes: Sequence[FloatArray]
+) -> Technology:
+    """The product grid on given allotments, 0 first, of some providers."""
+    exact = all(axis.size == listed[i].at.size + 1 for axis, i in zip(axes, bought, strict=True))
+    survival, edges = joint(
+        market.weights,
+        partial(_curves_of, tuple(market.providers[i] for i in bought), axes, terms),
+        tuple(axis.size for axis in axes),
+    )
+    return Technology(
+        market=market,
+        rules=terms,
+        steps=listed,
+        access=bought,
+        grid=tuple(axes),
+        survival=survival,
+        edges=tuple(edges),
+        exact=exact,
+        moved=0.0 if exact else float("inf"),
+    )
 
 
 def _curves_of(
