@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eqsolver._errors import UsageError
 
 if TYPE_CHECKING:
+    from eqsolver.game import Balanced, Logit
     from eqsolver.market import Consumers
 
 
@@ -104,6 +105,18 @@ def consumers(text: str | None, option: str = "--value") -> list[Consumers] | No
             case _:
                 found.append(Population(distribution=kind, parameters=(numbers[0], numbers[1])))
     return found
+
+
+def demand(text: str) -> Logit | Balanced | None:
+    """`exact`, `logit:SCALE` or `balanced`."""
+    from eqsolver.game import Balanced, Logit
+
+    kind, colon, scale = text.partition(":")
+    if kind == "logit" and colon:
+        return Logit(scale=number(scale, "--demand", text))
+    if text not in ("exact", "balanced"):
+        raise UsageError(f"--demand {text!r}: give exact, logit:SCALE (money, such as logit:0.02) or balanced")
+    return Balanced() if text == "balanced" else None
 
 
 def axis(text: str) -> tuple[str, list[float]]:

@@ -45,6 +45,14 @@ ValueOption = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(metavar="n", help="Games solved at once; -1: one per core.")]
 Bounds = Annotated[str | None, typer.Option(metavar="lo:hi", help="Lowest and highest multiplier of list price.")]
+DemandOption = Annotated[
+    str,
+    typer.Option(
+        "--demand",
+        metavar="exact|logit:SCALE|balanced",
+        help="How consumers pick a seller: the best offer, by taste, or as a marketplace shares traffic (price^-2).",
+    ),
+]
 
 
 def equilibrium(
@@ -54,6 +62,7 @@ def equilibrium(
     marginal_cost: MarginalCost = None,
     value: ValueOption = None,
     price_bounds: Bounds = None,
+    demand: DemandOption = "exact",
     tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
     tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
     max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
@@ -78,6 +87,7 @@ def equilibrium(
         "consumers": arguments.consumers(value),
         "marginal_costs": arguments.marginal_costs(marginal_cost),
         "price_bounds": arguments.price_bounds(price_bounds),
+        "demand": arguments.demand(demand),
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
@@ -117,6 +127,7 @@ def sweep(
     marginal_cost: MarginalCost = None,
     value: ValueOption = None,
     price_bounds: Bounds = None,
+    demand: DemandOption = "exact",
     tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
     tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
     max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
@@ -145,6 +156,7 @@ def sweep(
         "strategic": arguments.names(strategic, "--strategic"),
         "marginal_costs": arguments.marginal_costs(marginal_cost),
         "price_bounds": arguments.price_bounds(price_bounds),
+        "demand": arguments.demand(demand),
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,

@@ -84,6 +84,17 @@ def test_every_kind_of_consumers_can_be_given(market: Path, value: str) -> None:
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize("demand", ["logit:0.1", "balanced"])
+def test_smooth_demand_is_an_option(market: Path, demand: str) -> None:
+    options = ("--demand", demand, "--regimes", "direct", "--tolerance", "0.02", "--points", "16")
+    done = run("equilibrium", market, *options)
+    assert done.exit_code == 0, done.output
+    assert f"({demand})" in done.stdout
+    found = json.loads(run("equilibrium", market, *options, "--json", "-").stdout)
+    assert found["options"]["demand"] == demand
+    assert found["regimes"]["direct"]["kind"] == "pure"
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -95,6 +106,9 @@ def test_every_kind_of_consumers_can_be_given(market: Path, value: str) -> None:
         (("--price-bounds", "1"), "lowest:highest"),
         (("--price-bounds", "3:1"), "low < high"),
         (("--tick", "-1"), "tick"),
+        (("--demand", "probit"), "exact, logit:SCALE"),
+        (("--demand", "logit"), "exact, logit:SCALE"),
+        (("--demand", "logit:-1"), "must be positive"),
     ],
 )
 def test_bad_usage_is_said_in_words_with_exit_code_two(market: Path, options: tuple[str, str], told: str) -> None:

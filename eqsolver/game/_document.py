@@ -27,7 +27,7 @@ def document(solved: Equilibrium) -> dict[str, Any]:
         "regimes": {n: _strategies(f, market.names) | _bands(solved, n, "equilibrium") for n, f in solved.regimes.items()},
         "posted": {n: _strategies(f, market.names) | _bands(solved, n, "posted") for n, f in solved.posted.items()},
         "version": solved.version,
-        "options": dict(solved.options),
+        "options": {**solved.options, "demand": str(solved.options.get("demand") or "exact")},
     }
 
 

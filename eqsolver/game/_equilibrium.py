@@ -13,11 +13,13 @@ from eqsolver._base import FloatArray, UsageError
 from eqsolver.game._bands import bands
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
+from eqsolver.game._demand import Demand
 from eqsolver.game._many_players import solve_many
 from eqsolver.game._outcome import Outcome, cross_price, outcome
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
 from eqsolver.game._sales import Conduct
+from eqsolver.game._smooth import served, solve_smooth
 from eqsolver.game._two_players import TwoPlayers, solve_two
 from eqsolver.market import Consumers, Market
 from eqsolver.technology import Accounting, Allocation, rules
@@ -42,7 +44,7 @@ Progress = Callable[[str, float], None]
 class Strategies:
     """What is played in one regime, how exact it is, and what it means. Axes: M providers, S price vectors.
 
-    kind : `pure`, `mixed`, `cce` (coarse correlated) or `posted`.
+    kind : `pure`, `mixed`, `cce` (coarse correlated), `cycle` (best responses that did not settle) or `posted`.
     prices : (S, M) price vectors played. shares : (S,) their probabilities.
     epsilon : (M,) money, an upper bound on what any deviation gains; 0 for providers that do not move. missed : (M,) the part
         of it that rests on a bound rather than on a deviation found. relative : (M,) over profit.
@@ -133,6 +135,7 @@ def equilibrium(
     consumers: Sequence[Consumers] | None = None,
     marginal_costs: float | Mapping[str, float] | None = None,
     price_bounds: tuple[float, float] | None = None,
+    demand: Demand | None = None,
     tick: float | None = None,
     tolerance: float = 1e-3,
     max_rounds: int = 400,
@@ -155,6 +158,7 @@ def equilibrium(
     consumers : instead of the market's. marginal_costs : κ, one for all or by name, instead of the market's.
     price_bounds : lowest and highest multiplier for everybody; default from the marginal cost (at least 0.001) to the
         market's highest price.
+    demand : how consumers pick a seller; None: whoever offers them most. See `Logit` and `Balanced`.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
     accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
@@ -191,7 +195,7 @@ def equilibrium(
     own = {regime.name: regime.arbitrageurs for regime in market.regimes}
     solved: dict[str, Strategies] = {}
     posted: dict[str, Strategies] = {}
-    game = _Game(stage, crowded, players, tick, tolerance, max_rounds)
+    game = _Game(stage, crowded, players, demand, tick, tolerance, max_rounds)
     for number, name in enumerate(regimes):
         say(name, number / len(regimes))
         conduct = stage.conduct(name, own)
@@ -205,6 +209,7 @@ def equilibrium(
         "regimes": list(regimes),
         "strategic": None if strategic is None else list(strategic),
         "price_bounds": price_bounds,
+        "demand": demand,
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
@@ -258,9 +263,16 @@ class _Game:
     """What every regime of one call shares."""
 
     def __init__(
-        self, stage: Stage, crowded: Crowd, players: tuple[int, ...], tick: float | None, tolerance: float, max_rounds: int
+        self,
+        stage: Stage,
+        crowded: Crowd,
+        players: tuple[int, ...],
+        demand: Demand | None,
+        tick: float | None,
+        tolerance: float,
+        max_rounds: int,
     ) -> None:
-        self._stage, self._crowd, self._players = stage, crowded, players
+        self._stage, self._crowd, self._players, self._demand = stage, crowded, players, demand
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
@@ -272,6 +284,8 @@ class _Game:
 
     def solve(self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]) -> Strategies:
         """An equilibrium of the regime, and what else was found from other starts."""
+        if self._demand is not None:
+            return self._smooth(conduct, self._demand, name, own, tell)
         tolerance = self._tolerance * (MATCHING if conduct.follows_list and self._tick is None else 1.0)
         if len(self._players) == 2 and len(self._costs) == 2:
             units = "quotes" if name in ("monopoly", "competitive") else name  # the same units are bought, so one game
@@ -280,6 +294,39 @@ class _Game:
             main, others = self._same[units]
             return self._of_two(conduct, main, others, tolerance)
         return self._many(conduct, name, own, tolerance, tell)
+
+    def _smooth(
+        self, conduct: Conduct, demand: Demand, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]
+    ) -> Strategies:
+        if not self._players:
+            return self.posted(conduct)
+        for _ in range(COMPLETIONS):
+            found = solve_smooth(
+                served(self._stage, conduct, self._crowd, demand),
+                self._players,
+                self._stage.market.prices,
+                self._costs,
+                self._stage.bounds,
+                tick=self._tick,
+                tolerance=self._tolerance,
+                max_rounds=self._max_rounds,
+                tell=tell,
+            )
+            if not self._stage.extend(found.prices[np.argsort(-found.shares)[:LINES]]):
+                break
+            conduct = self._stage.conduct(name, own)
+        return self._made(
+            found.kind,
+            conduct,
+            found.prices,
+            found.shares,
+            dict(zip(self._players, found.deviations, strict=True)),
+            step=found.step,
+            rounds=found.rounds,
+            others=found.others,
+            path=found.path,
+            tolerance=self._tolerance,
+        )
 
     def _two(
         self, conduct: Conduct, tolerance: float, tell: Callable[[float], None]
@@ -377,15 +424,22 @@ class _Game:
         path: FloatArray,
         tolerance: float = np.inf,
     ) -> Strategies:
-        account = outcome(conduct, self._crowd, prices, self._costs).expected(shares)
+        likely = np.argsort(-shares)[:QUOTED]
+        if self._demand is None:
+            every = outcome(conduct, self._crowd, prices, self._costs)
+            gains = quote_gain(conduct, self._crowd, prices[likely])
+            effects = cross_price(lambda at: conduct.sold(self._crowd, at), prices, shares)
+        else:
+            customers = served(self._stage, conduct, self._crowd, self._demand)
+            every, gains = customers.outcome(prices, self._costs), customers.quote_gain(prices[likely])
+            effects = cross_price(customers.sold, prices, shares)
+        account = every.expected(shares)
         M = self._costs.size
         epsilon, missed, relative = np.zeros(M), np.zeros(M), np.zeros(M)
         floor = FLOOR * float(account.consumer_bill[0])
         for i, deviation in deviations.items():
             epsilon[i], missed[i] = deviation.epsilon, deviation.missed
             relative[i] = deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
-        likely = np.argsort(-shares)[:QUOTED]
-        gains = quote_gain(conduct, self._crowd, prices[likely])
         return Strategies(
             kind=kind,
             prices=prices,
@@ -395,7 +449,7 @@ class _Game:
             relative=relative,
             arbitrageur_epsilon=gains,
             outcome=account,
-            cross_price=cross_price(conduct, self._crowd, prices, shares),
+            cross_price=effects,
             policies=self._stage.policies,
             shortfall=self._stage.shortfall,
             step=step,
