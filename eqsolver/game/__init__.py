@@ -5,6 +5,7 @@ from eqsolver.game._demand import Balanced, Logit
 from eqsolver.game._equilibrium import Equilibrium, Strategies, equilibrium
 from eqsolver.game._outcome import Outcome, outcome
 from eqsolver.game._regimes import BUILT_IN, Stage
+from eqsolver.game._responses import Responses
 from eqsolver.game._sweep import sweep
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Equilibrium",
     "Logit",
     "Outcome",
+    "Responses",
     "Stage",
     "Strategies",
     "crowd",

@@ -18,6 +18,7 @@ from eqsolver.game._many_players import solve_many
 from eqsolver.game._outcome import Outcome, cross_price, outcome
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
+from eqsolver.game._responses import Responses, responses
 from eqsolver.game._sales import Conduct
 from eqsolver.game._smooth import served, solve_smooth
 from eqsolver.game._two_players import TwoPlayers, solve_two
@@ -92,6 +93,7 @@ class Equilibrium:
     """A market's price game solved. regimes : by name, at equilibrium prices. posted : the same at posted prices.
 
     players : positions of the providers that move. tolerance : relative ε asked for.
+    responses : if asked for, and two providers move, by regime: what each would answer to the other's prices.
     bands : with bootstrap, by "regime, prices" and column of `to_frame`, 5 % and 95 % points over resampled problems.
     """
 
@@ -101,6 +103,7 @@ class Equilibrium:
     regimes: Mapping[str, Strategies]
     posted: Mapping[str, Strategies]
     tolerance: float
+    responses: Mapping[str, Responses]
     bands: Mapping[str, Mapping[str, tuple[float, float]]]
     options: Mapping[str, Any]
 
@@ -132,6 +135,7 @@ def equilibrium(
     *,
     regimes: Sequence[str] = BUILT_IN,
     strategic: Sequence[str] | None = None,
+    private: Sequence[str] = (),
     consumers: Sequence[Consumers] | None = None,
     marginal_costs: float | Mapping[str, float] | None = None,
     price_bounds: tuple[float, float] | None = None,
@@ -144,6 +148,7 @@ def equilibrium(
     max_budget: float | None = None,
     max_attempts: int | None = None,
     points: int | None = None,
+    response_map: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
     jobs: int = 1,
@@ -155,6 +160,8 @@ def equilibrium(
     ----------
     regimes : names, of `direct`, `matching`, `monopoly`, `competitive` and the market's own.
     strategic : providers that choose their prices (default: all); others keep what they post.
+    private : providers that are not on sale, only arbitrageurs run them, at posted prices: a distilled student of their own.
+        What they are paid stands as their revenue.
     consumers : instead of the market's. marginal_costs : κ, one for all or by name, instead of the market's.
     price_bounds : lowest and highest multiplier for everybody; default from the marginal cost (at least 0.001) to the
         market's highest price.
@@ -163,6 +170,7 @@ def equilibrium(
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
     accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
         arbitrageurs' schedules.
+    response_map : where two providers move, work out what each would answer to the other's prices, for a figure.
     bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
     progress : is told what is being done, and the share done.
 
@@ -189,12 +197,23 @@ def equilibrium(
     if max_rounds < 1:
         raise UsageError(f"max_rounds must be at least 1, not {max_rounds}")
     terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
-    stage = Stage(market=market, terms=terms, bounds=_bounds(market, price_bounds), targets=crowded.levels, points=points)
-    names = list(market.names) if strategic is None else list(strategic)
+    hidden = market.positions(list(private), "private")
+    stage = Stage(
+        market=market,
+        terms=terms,
+        bounds=_bounds(market, price_bounds),
+        targets=crowded.levels,
+        points=points,
+        private=hidden,
+    )
+    names = [name for name in market.names if name not in private] if strategic is None else list(strategic)
+    if set(names) & set(private):
+        raise UsageError(f"strategic: {', '.join(sorted(set(names) & set(private)))} is private, so its price is its cost")
     players = tuple(i for i in market.positions(names, "strategic") if stage.steps[i].at.size)
     own = {regime.name: regime.arbitrageurs for regime in market.regimes}
     solved: dict[str, Strategies] = {}
     posted: dict[str, Strategies] = {}
+    maps: dict[str, Responses] = {}
     game = _Game(stage, crowded, players, demand, tick, tolerance, max_rounds)
     for number, name in enumerate(regimes):
         say(name, number / len(regimes))
@@ -204,10 +223,14 @@ def equilibrium(
             say(f"{name}, ε {epsilon:.1e}", number / len(regimes))
 
         solved[name] = game.solve(conduct, name, own, tell)
-        posted[name] = game.posted(stage.conduct(name, own))
+        conduct = stage.conduct(name, own)
+        posted[name] = game.posted(conduct)
+        if response_map and len(players) == 2:
+            maps[name] = game.responses(conduct)
     options: dict[str, Any] = {
         "regimes": list(regimes),
         "strategic": None if strategic is None else list(strategic),
+        "private": list(private),
         "price_bounds": price_bounds,
         "demand": demand,
         "tick": tick,
@@ -229,6 +252,7 @@ def equilibrium(
         regimes=solved,
         posted=posted,
         tolerance=tolerance,
+        responses=maps,
         bands=spread,
         options={**options, "bootstrap": bootstrap, "seed": seed},
     )
@@ -275,12 +299,23 @@ class _Game:
         self._stage, self._crowd, self._players, self._demand = stage, crowded, players, demand
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
+        self._costs[list(stage.private)] = stage.market.prices[list(stage.private)]
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
         """The account at posted prices."""
         prices = self._stage.market.prices[None]
         return self._made("posted", conduct, prices, np.ones(1), {}, step=0.0, rounds=0, others=(), path=prices)
+
+    def responses(self, conduct: Conduct) -> Responses:
+        """What each of two would answer to the other's prices."""
+        first, second = self._players
+        return responses(self._sold(conduct), (first, second), self._stage.market.prices, self._costs, self._stage.bounds)
+
+    def _sold(self, conduct: Conduct) -> Callable[[FloatArray], FloatArray]:
+        if self._demand is None:
+            return lambda prices: conduct.sold(self._crowd, prices)
+        return served(self._stage, conduct, self._crowd, self._demand).sold
 
     def solve(self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]) -> Strategies:
         """An equilibrium of the regime, and what else was found from other starts."""
@@ -428,11 +463,10 @@ class _Game:
         if self._demand is None:
             every = outcome(conduct, self._crowd, prices, self._costs)
             gains = quote_gain(conduct, self._crowd, prices[likely])
-            effects = cross_price(lambda at: conduct.sold(self._crowd, at), prices, shares)
         else:
             customers = served(self._stage, conduct, self._crowd, self._demand)
             every, gains = customers.outcome(prices, self._costs), customers.quote_gain(prices[likely])
-            effects = cross_price(customers.sold, prices, shares)
+        effects = cross_price(self._sold(conduct), prices, shares)
         account = every.expected(shares)
         M = self._costs.size
         epsilon, missed, relative = np.zeros(M), np.zeros(M), np.zeros(M)

@@ -114,8 +114,8 @@ class Marketplace(Conduct):
 
 def marketplace(stage: Stage, conduct: Conduct, demand: Balanced) -> Marketplace:
     """A regime's conduct with its providers' own offers sold through a marketplace."""
-    levels = np.union1d(conduct.targets, hull_levels(stage.market, stage.steps))
-    every = direct_supply(stage.market, stage.steps, levels)
+    levels = np.union1d(conduct.targets, hull_levels(stage.market, stage.steps, stage.private))
+    every = direct_supply(stage.market, stage.steps, levels, stage.private)
     needs = np.full((every.units.shape[1], levels.size), np.inf)
     for i, row in enumerate(needs):
         mine = every.units[:, i] > 0

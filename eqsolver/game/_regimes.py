@@ -41,7 +41,7 @@ class Stage:
     """A market made ready for its price game: offers, and production sets by access, built when first needed.
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
-    points : grid points per provider; None: by their number.
+    points : grid points per provider; None: by their number. private : providers that only arbitrageurs can buy from.
     """
 
     market: Market
@@ -49,13 +49,14 @@ class Stage:
     bounds: FloatArray
     targets: FloatArray
     points: int | None = None
+    private: tuple[int, ...] = ()
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
     _searches: dict[tuple[tuple[int, ...], bool], list[Completion]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
-        if not any(step.at.size for step in self.steps):
+        if not any(step.at.size for i, step in enumerate(self.steps) if i not in self.private):
             raise UsageError("no provider ever solves a problem within the cap")
 
     def conduct(self, name: str, regimes: Mapping[str, Sequence[str]]) -> Conduct:
@@ -80,7 +81,7 @@ class Stage:
         )
         return Conduct(
             targets=self.targets,
-            direct=direct_supply(self.market, self.steps, self.targets),
+            direct=direct_supply(self.market, self.steps, self.targets, self.private),
             states=states,
             follows_list=follows_list,
             alike=alike,
@@ -98,7 +99,7 @@ class Stage:
         return [*found, (left, None)] if left > 1e-12 else found
 
     def _levels(self, follows_list: bool) -> FloatArray:
-        return np.union1d(self.targets, hull_levels(self.market, self.steps)) if follows_list else self.targets
+        return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private)) if follows_list else self.targets
 
     def extend(self, prices: FloatArray) -> int:
         """Search policies along every provider's price line through each of S price vectors; how many were added.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eqsolver.report._equilibrium import print_equilibrium
     from eqsolver.report._equilibrium_figures import save_equilibrium_figures
     from eqsolver.report._figures import save_figures
+    from eqsolver.report._sweep_figures import save_sweep_figures
     from eqsolver.report._tables import print_solution
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "save_entry_figures",
     "save_equilibrium_figures",
     "save_figures",
+    "save_sweep_figures",
     "to_json",
     "words",
 ]
@@ -41,6 +43,7 @@ _LATER = {
     "save_entry_figures": "_entry",
     "save_equilibrium_figures": "_equilibrium_figures",
     "save_figures": "_figures",
+    "save_sweep_figures": "_sweep_figures",
 }
 """What needs rich or matplotlib is imported when it is first asked for."""
 
