@@ -20,20 +20,23 @@ from eqsolver.technology import (
     Rules,
     Steps,
     all_steps,
+    focused_technology,
     grid_technology,
     lower_hull,
     walk,
 )
 
 BUILT_IN = ("direct", "matching", "monopoly", "competitive")
-POINTS = {2: 128, 3: 40, 4: 18}
-"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers. On the SWE-bench duopoly
-128, 192 and 256 points a side give expected prices within 4 % of each other, 64 points 25 % lower ones."""
+POINTS = {3: 40, 4: 18}
+"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers; of two they are chosen by
+`focused_technology`."""
+LOOKS = 17
+"""Ratios of two prices, evenly spread by their logarithms, at which it is seen where schedules turn on a fine grid."""
 TOGETHER = 4
 """Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
 WIDEST = 6
-COMPLETE, COMPLETE_BY_LEVEL = 1e-6, 1e-5
-"""No schedule on the grid is cheaper than those held by more than this share; where the best for each level are held too."""
+COMPLETE = 1e-4
+"""No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +54,8 @@ class Stage:
     points: int | None = None
     private: tuple[int, ...] = ()
     steps: tuple[Steps, ...] = ()
-    _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
-    _searches: dict[tuple[tuple[int, ...], bool], list[Completion]] = field(default_factory=dict)
+    _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
+    _searches: dict[tuple[int, ...], list[Completion]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
@@ -74,7 +77,7 @@ class Stage:
         raise UsageError(f"unknown regime {name!r}; there are {', '.join((*BUILT_IN, *regimes))}")
 
     def _of(self, arbitrageurs: Sequence[Arbitrageur], *, follows_list: bool, alike: bool) -> Conduct:
-        options = [self._menus(who, follows_list) for who in arbitrageurs]
+        options = [self._menus(who) for who in arbitrageurs]
         states = tuple(
             (float(np.prod([share for share, _ in drawn])), tuple(menu for _, menu in drawn if menu is not None))
             for drawn in itertools.product(*options)
@@ -87,19 +90,21 @@ class Stage:
             alike=alike,
         )
 
-    def _menus(self, who: Arbitrageur, follows_list: bool) -> list[tuple[float, Menu | None]]:
+    def _menus(self, who: Arbitrageur) -> list[tuple[float, Menu | None]]:
         """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
         if not who.policies:
-            supply = self._supply(self.market.positions(who.access or self.market.names, who.name), follows_list)
+            supply = self._supply(self.market.positions(who.access or self.market.names, who.name))
             return [(1.0, _menu(who, supply))]
         found: list[tuple[float, Menu | None]] = []
         for policy in who.policies:
-            found.append((policy.weight, _menu(who, self._fixed(policy, follows_list))))
+            found.append((policy.weight, _menu(who, self._fixed(policy))))
         left = 1.0 - sum(share for share, _ in found)
         return [*found, (left, None)] if left > 1e-12 else found
 
-    def _levels(self, follows_list: bool) -> FloatArray:
-        return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private)) if follows_list else self.targets
+    @property
+    def _levels(self) -> FloatArray:
+        """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
+        return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
     def extend(self, prices: FloatArray) -> int:
         """Search policies along every provider's price line through each of S price vectors; how many were added.
@@ -127,15 +132,15 @@ class Stage:
         """The largest share by which a policy left out may be cheaper, on the lines searched."""
         return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
 
-    def _supply(self, access: Sequence[int], follows_list: bool) -> ProductionSet:
-        key = (tuple(sorted(access)), follows_list)
+    def _supply(self, access: Sequence[int]) -> ProductionSet:
+        key = tuple(sorted(access))
         if key not in self._supplies:
             self._supplies[key] = self._built(key)
         return self._supplies[key]
 
-    def _built(self, key: tuple[tuple[int, ...], bool]) -> ProductionSet:
-        levels = self._levels(key[1])
-        useful = [i for i in key[0] if self.steps[i].at.size]
+    def _built(self, key: tuple[int, ...]) -> ProductionSet:
+        levels = self._levels
+        useful = [i for i in key if self.steps[i].at.size]
         if len(useful) < 2:
             return self._alone(useful, levels)
         if len(useful) > WIDEST:
@@ -147,9 +152,7 @@ class Stage:
             search = self._search(useful, levels)
             first, second = useful
             ratios = self.bounds[first] / self.bounds[second][::-1]
-            search.complete(
-                np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE_BY_LEVEL if key[1] else COMPLETE
-            )
+            search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE)
             return search.found()
         together = itertools.combinations(useful, min(TOGETHER, len(useful)))
         self._searches[key] = [self._search(some, levels) for some in together]
@@ -159,6 +162,12 @@ class Stage:
         return _united([search.found() for search in self._searches[key]])
 
     def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
+        if self.points is None and len(access) == 2:
+            low, high = self.bounds[list(access)].T
+            prices = np.ones((LOOKS, len(self.bounds)))
+            prices[:, access[0]] = np.geomspace(low[0] / high[1], high[0] / low[1], LOOKS)
+            made = focused_technology(self.market, self.terms, self.steps, tuple(access), prices, levels)
+            return Completion(made=made, levels=levels)
         points = self.points if self.points is not None else POINTS[len(access)]
         return Completion(
             made=grid_technology(self.market, self.terms, self.steps, tuple(access), points=points), levels=levels
@@ -169,9 +178,9 @@ class Stage:
         mine = every.units[:, list(useful)].sum(axis=1) > 0
         return ProductionSet(solved=every.solved[mine], units=every.units[mine], levels=levels)
 
-    def _fixed(self, policy: Policy, follows_list: bool) -> ProductionSet:
+    def _fixed(self, policy: Policy) -> ProductionSet:
         """A cascade's prefixes: within a block only its provider's units grow, so vertices of each block's own hull suffice."""
-        levels = self._levels(follows_list)
+        levels = self._levels
         order = self.market.positions(policy.order, "policy")
         walked = walk(self.market, self.steps, tuple(zip(order, policy.thresholds, strict=True)))
         at = np.searchsorted(walked.solved, levels - REACH)

@@ -8,7 +8,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,10 +157,10 @@ def sweep(
         varied(market, wanted, cell)  # an unknown axis is told before anything is solved
     keys = [_key(market, wanted, cell, options) for cell in cells]
     say = progress or (lambda what, share: None)
-    with closing(_opened(ledger)) as book, _cluster(backend, jobs):
+    with closing(_opened(ledger)) as book, _cluster(backend, jobs) as where:
         known = dict(book.execute("SELECT key, rows FROM cells"))
         missing = [(key, cell) for key, cell in zip(keys, cells, strict=True) if key not in known]
-        parallel = joblib.Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered")
+        parallel = joblib.Parallel(n_jobs=jobs, backend=where, return_as="generator_unordered")
         solved: Iterator[tuple[str, str]] = parallel(
             joblib.delayed(_solved)(key, market, wanted, cell, options) for key, cell in missing
         )
@@ -176,22 +176,24 @@ def sweep(
     return pd.DataFrame(found)
 
 
-def _cluster(backend: str, jobs: int) -> AbstractContextManager[object]:
-    """With Dask, a client of the cluster; joblib finds the one that is open."""
+@contextmanager
+def _cluster(backend: str, jobs: int) -> Iterator[str | None]:
+    """What joblib is to be told: its backend; with Dask none, but the client of a cluster is open and joblib configured."""
     if backend != "dask":
-        return nullcontext()
+        yield backend
+        return
+    import joblib
+
     try:
         import dask
-        from distributed import Client, get_client
+        from distributed import Client
     except ImportError:
         raise UsageError(
             "backend 'dask' needs Dask's `distributed`, which is not installed: pip install 'eqsolver[dask]'"
         ) from None
-    with suppress(ValueError):
-        return nullcontext(get_client())
-    if dask.config.get("scheduler-address", None):
-        return Client()  # type: ignore[no-any-return]
-    return Client(n_workers=max(jobs, 1), threads_per_worker=1, dashboard_address=None)  # type: ignore[no-any-return]
+    own = {} if dask.config.get("scheduler-address", None) else {"n_workers": max(jobs, 1), "threads_per_worker": 1}
+    with Client(**own), joblib.parallel_config(backend="dask"):
+        yield None
 
 
 def _opened(ledger: Path | None) -> sqlite3.Connection:

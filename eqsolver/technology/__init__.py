@@ -5,6 +5,7 @@ from eqsolver.technology._completion import Completion
 from eqsolver.technology._curves import attempts_within, curves, expected_tries, survival
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
 from eqsolver.technology._fit import BestCascades
+from eqsolver.technology._focus import focused_technology
 from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
 from eqsolver.technology._oracle import Oracle, oracle
@@ -56,6 +57,7 @@ __all__ = [
     "curves",
     "evaluate",
     "expected_tries",
+    "focused_technology",
     "grid_technology",
     "joint",
     "lower_hull",
