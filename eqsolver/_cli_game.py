@@ -44,7 +44,8 @@ ValueOption = Annotated[
     str | None,
     typer.Option(
         metavar="KIND:...,...",
-        help="Consumers instead of the market's: lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V.",
+        help="Consumers instead of the market's: lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V, "
+        "empirical:FILE (one value a line).",
     ),
 ]
 Jobs = Annotated[int, typer.Option(metavar="n", help="Games solved at once; -1: one per core.")]
