@@ -96,15 +96,15 @@ class Sellers:
         )
 
     def _quoted(self, menu: Menu, chosen: Choices, B: int, prices: FloatArray) -> Offered:
-        cost, units = cheapest_of((menu,), self.crowd.levels, prices)
+        cost, units = self._at_levels((menu,), prices)
         found = self._offered(menu, chosen, chosen, (cost, cost, units), B, prices)
         return replace(found, overhead=found.price * (1 - 1 / menu.markup))
 
     def _listed(self, provider: int, menus: tuple[Menu, ...], prices: FloatArray) -> Offered:
         menu, listed = Menu(supply=self.own[provider]), self._list(provider, prices)
         done, serving = self.conduct.delivered(listed, menus, prices)
-        price, _ = cheapest_of((menu,), self.crowd.levels, prices)
-        cost, units = cheapest_of((*menus, menu), self.crowd.levels, prices)
+        price, _ = self._at_levels((menu,), prices)
+        cost, units = self._at_levels((*menus, menu), prices)
         found = self._offered(menu, listed, done, (price, cost, units), len(menus), prices)
         for b, other in enumerate(menus):
             kept = np.where(serving == b, listed.cost - done.cost, 0.0)
@@ -115,6 +115,10 @@ class Sellers:
             found.saved[:, :, b] = np.concatenate([values, targets], axis=1)
         paid = found.price - found.saved.sum(axis=2)
         return replace(found, overhead=np.maximum(paid - np.einsum("rtm,rm->rt", found.units, prices), 0.0))
+
+    def _at_levels(self, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`cheapest_of` the targets' levels; a provider that never solves anything reaches none."""
+        return cheapest_of(tuple(m for m in menus if m.supply.solved.size), self.crowd.levels, prices)
 
     def _offered(
         self,
