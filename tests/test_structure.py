@@ -26,7 +26,7 @@ RANKS = {
 }
 """Data flows down this list. A room imports those above it, never below, and never one of its own rank but itself."""
 
-FOUNDATION = {"_base", "_errors", "_files"}
+FOUNDATION = {"_base", "_compiled", "_errors", "_files"}
 """Modules at the top that every room may import; they import none."""
 
 COMMAND_LINE = {"cli", "_cli", "_cli_game", "_arguments"}

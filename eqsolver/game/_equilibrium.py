@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.game._bands import bands
+from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
 from eqsolver.game._demand import Demand
@@ -94,7 +94,7 @@ class Equilibrium:
 
     players : positions of the providers that move. tolerance : relative ε asked for.
     responses : if asked for, and two providers move, by regime: what each would answer to the other's prices.
-    bands : with bootstrap, by "regime, prices" and column of `to_frame`, 5 % and 95 % points over resampled problems.
+    spread : with bootstrap, how the columns of `to_frame` and their differences between regimes spread over resampled problems.
     """
 
     market: Market
@@ -104,13 +104,23 @@ class Equilibrium:
     posted: Mapping[str, Strategies]
     tolerance: float
     responses: Mapping[str, Responses]
-    bands: Mapping[str, Mapping[str, tuple[float, float]]]
+    spread: Spread
     options: Mapping[str, Any]
 
     @property
     def version(self) -> str:
         """Version of eqsolver that solved it."""
         return importlib.metadata.version("eqsolver")
+
+    @property
+    def bands(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        """With bootstrap, by "regime, prices" and column of `to_frame`: 5 % and 95 % points over resampled problems."""
+        return self.spread.bands
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, float]]:
+        """By "regime to regime, prices" and column of `to_frame`: the change from the first regime to each other."""
+        return differences([dict(row) for row in self.to_frame().to_dict("records")])  # type: ignore[arg-type]
 
     @property
     def uncertified(self) -> tuple[str, ...]:
@@ -168,8 +178,8 @@ def equilibrium(
     demand : how consumers pick a seller; None: whoever offers them most. See `Logit` and `Balanced`.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
-    accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
-        arbitrageurs' schedules.
+    accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
+        which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
     response_map : where two providers move, work out what each would answer to the other's prices, for a figure.
     bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
     progress : is told what is being done, and the share done.
@@ -242,7 +252,7 @@ def equilibrium(
         "max_attempts": max_attempts,
         "points": points,
     }
-    spread: dict[str, dict[str, tuple[float, float]]] = {}
+    spread = Spread()
     if bootstrap:
         spread = bands(market, found, options, resamples=bootstrap, seed=seed, jobs=jobs, progress=say)
     return Equilibrium(
@@ -253,7 +263,7 @@ def equilibrium(
         posted=posted,
         tolerance=tolerance,
         responses=maps,
-        bands=spread,
+        spread=spread,
         options={**options, "bootstrap": bootstrap, "seed": seed},
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._certificate import Deviation, best_deviation
+from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._double_oracle import double_oracle
 from eqsolver.game._lattice import ticks
@@ -68,7 +68,7 @@ class Table:
         low, high = self.bounds[i]
         cells = np.geomspace(low, high, int(np.ceil(np.log(high / low) / STEPS[0])) + 1)
         limit = max(CELLS * 8 // shares.size, 4 * cells.size)
-        return best_deviation(sales, float(self.costs[i]), cells, profit, tolerance / 4, limit)
+        return sales.best_response(float(self.costs[i]), cells, profit, tolerance=tolerance / 4, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

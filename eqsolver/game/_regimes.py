@@ -14,6 +14,7 @@ from eqsolver.game._direct import direct_supply, hull_levels
 from eqsolver.game._sales import Conduct
 from eqsolver.market import Arbitrageur, Market, Policy
 from eqsolver.technology import (
+    MAX_NODES,
     REACH,
     Completion,
     ProductionSet,
@@ -44,7 +45,8 @@ class Stage:
     """A market made ready for its price game: offers, and production sets by access, built when first needed.
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
-    points : grid points per provider; None: by their number. private : providers that only arbitrageurs can buy from.
+    points : grid points per provider (with two of them, of the grid on which it is looked where schedules turn); None: by
+    their number. private : providers that only arbitrageurs can buy from.
     """
 
     market: Market
@@ -162,11 +164,12 @@ class Stage:
         return _united([search.found() for search in self._searches[key]])
 
     def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
-        if self.points is None and len(access) == 2:
+        if len(access) == 2:
+            nodes = MAX_NODES if self.points is None else self.points**2
             low, high = self.bounds[list(access)].T
             prices = np.ones((LOOKS, len(self.bounds)))
             prices[:, access[0]] = np.geomspace(low[0] / high[1], high[0] / low[1], LOOKS)
-            made = focused_technology(self.market, self.terms, self.steps, tuple(access), prices, levels)
+            made = focused_technology(self.market, self.terms, self.steps, tuple(access), prices, levels, nodes=nodes)
             return Completion(made=made, levels=levels)
         points = self.points if self.points is not None else POINTS[len(access)]
         return Completion(

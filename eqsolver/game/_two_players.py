@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._certificate import Deviation, best_deviation
+from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._double_oracle import Mixed, double_oracle
 from eqsolver.game._lattice import Lattice, lattice
@@ -169,4 +169,4 @@ def _anywhere(
     cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
     part = PART_OF_LIST if conduct.follows_list else PART
     limit = max(CELLS // rival.size, 8 * cells.size)
-    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance * part, limit)
+    return sales.best_response(float(costs[player]), cells, float(mixed.value[player]), tolerance=tolerance * part, limit=limit)

@@ -24,10 +24,11 @@ from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
 from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_paths
 from eqsolver.technology._set import ProductionSet
 from eqsolver.technology._steps import Profile, Steps, steps
-from eqsolver.technology._technology import Technology, all_steps, grid_technology
+from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
 from eqsolver.technology._wide import Wide
 
 __all__ = [
+    "MAX_NODES",
     "REACH",
     "Accounting",
     "Allocation",

@@ -46,7 +46,7 @@ def focused_technology(
     looked at turn at much the same points, so few points hold the optima at all of them. `moved` is the largest relative gain
     of the last round, over the hulls at the prices looked at; infinite after a single one.
     """
-    most = max(int(nodes ** (1 / len(bought))), 2)
+    most = max(int(nodes ** (1 / len(bought)) + 1e-9), 2)
     if all(listed[i].at.size < most for i in bought):
         return on_axes(market, terms, listed, bought, [np.append(0.0, listed[i].at) for i in bought])
     steps, access = [listed[i] for i in bought], list(bought)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology._compiled import compiled
+from eqsolver._compiled import compiled
 
 
 @compiled

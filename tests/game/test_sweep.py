@@ -232,3 +232,20 @@ def test_bands_hold_the_same_figures_resampled() -> None:
     low, high = found.bands["direct, equilibrium"]["consumer surplus"]
     assert low < high
     assert found.to_dict()["regimes"]["direct"]["bands"]["consumer surplus"] == [low, high]
+
+
+def test_differences_between_regimes_are_taken_on_the_same_resample() -> None:
+    """Resampling moves both regimes alike, so a difference spreads less than the bands of what it is taken from."""
+    found = equilibrium(ONE, bootstrap=8, seed=3, **QUICK)
+    key = "direct to competitive, posted"
+    assert set(found.differences) == {key, "direct to competitive, equilibrium"}
+    frame = found.to_frame().set_index(["regime", "prices"])
+    change = frame.loc[("competitive", "posted"), "consumer surplus"] - frame.loc[("direct", "posted"), "consumer surplus"]
+    assert found.differences[key]["consumer surplus"] == pytest.approx(change)
+    low, high = found.spread.differences[key]["consumer surplus"]
+    assert 0 <= low <= high, "at posted prices nobody loses by arbitrage, on any resample"
+    first, second = (found.bands[f"{name}, posted"]["consumer surplus"] for name in QUICK["regimes"])
+    assert high - low < (second[1] - second[0]) + (first[1] - first[0])
+    told = found.to_dict()["differences"][key]["consumer surplus"]
+    assert told == {"change": found.differences[key]["consumer surplus"], "p05": low, "p95": high}
+    assert "differences" not in equilibrium(ONE, **QUICK).to_dict()
