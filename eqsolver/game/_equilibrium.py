@@ -437,8 +437,12 @@ class _Game:
                 start=start,
                 tell=tell,
             )
-            most_likely = played.prices[np.argsort(-played.shares)[:LINES]]
-            if not self._stage.extend(most_likely):
+            likely = played.prices[np.argsort(-played.shares)[:LINES]]
+            rows = [*likely]
+            for i, deviation in zip(self._players, played.deviations, strict=True):
+                rows.append(likely[0].copy())
+                rows[-1][i] = deviation.price
+            if not self._stage.extend(np.array(rows)):
                 break
             conduct = self._stage.conduct(name, own)
         assert played is not None, "at least one game is solved"

@@ -17,10 +17,13 @@ from eqsolver.technology import (
     MAX_NODES,
     REACH,
     Completion,
+    Growth,
     ProductionSet,
     Rules,
     Steps,
+    Wide,
     all_steps,
+    build,
     focused_technology,
     grid_technology,
     lower_hull,
@@ -34,8 +37,9 @@ POINTS = {3: 40, 4: 18}
 LOOKS = 17
 """Ratios of two prices, evenly spread by their logarithms, at which it is seen where schedules turn on a fine grid."""
 TOGETHER = 4
-"""Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
-WIDEST = 6
+"""Providers in access up to which schedules live on one product grid; of more, paths are grown (`Growth`)."""
+SEEDS = 0.6
+"""Paths are first grown at posted prices, all of them so much lower, and each provider's so much lower and higher."""
 COMPLETE = 1e-4
 """No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
@@ -57,7 +61,8 @@ class Stage:
     private: tuple[int, ...] = ()
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
-    _searches: dict[tuple[int, ...], list[Completion]] = field(default_factory=dict)
+    _searches: dict[tuple[int, ...], Completion] = field(default_factory=dict)
+    _growths: dict[tuple[int, ...], Growth] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
@@ -109,19 +114,23 @@ class Stage:
         return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
     def extend(self, prices: FloatArray) -> int:
-        """Search policies along every provider's price line through each of S price vectors; how many were added.
+        """Search policies at each of S price vectors, along every provider's price line through them; how many were added.
 
-        With two providers in access the whole line of ratios has been searched already.
+        With two providers in access the whole line of ratios has been searched already; with more than `TOGETHER` paths are
+        grown at the price vectors themselves.
         """
         added = 0
-        for key, searches in self._searches.items():
-            before = sum(map(len, searches))
-            for search in searches:
-                for base, i in itertools.product(prices, search.made.access):
-                    search.complete(base, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
-            if sum(map(len, searches)) > before:
-                added += sum(map(len, searches)) - before
-                self._supplies[key] = _united([search.found() for search in searches])
+        for key, search in self._searches.items():
+            before = len(search)
+            for base, i in itertools.product(prices, search.made.access):
+                search.complete(base, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
+            if len(search) > before:
+                added += len(search) - before
+                self._supplies[key] = search.found()
+        for key, growth in self._growths.items():
+            if growth.grow(prices) > GROWN_ENOUGH:
+                added += 1
+            self._supplies[key] = growth.found()
         return added
 
     @property
@@ -145,23 +154,36 @@ class Stage:
         useful = [i for i in key if self.steps[i].at.size]
         if len(useful) < 2:
             return self._alone(useful, levels)
-        if len(useful) > WIDEST:
-            raise UsageError(
-                f"the price game is for arbitrageurs that buy from at most {WIDEST} providers, not {len(useful)}: "
-                "restrict the market with --providers"
-            )
+        if len(useful) > TOGETHER:
+            self._growths[key] = Growth(self._wide(useful), levels)
+            self._growths[key].grow(self._seeds(useful))
+            return self._growths[key].found()
         if len(useful) == 2:
             search = self._search(useful, levels)
             first, second = useful
             ratios = self.bounds[first] / self.bounds[second][::-1]
             search.complete(np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE)
             return search.found()
-        together = itertools.combinations(useful, min(TOGETHER, len(useful)))
-        self._searches[key] = [self._search(some, levels) for some in together]
-        for search in self._searches[key]:
-            for i in search.made.access:
-                search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
-        return _united([search.found() for search in self._searches[key]])
+        search = self._search(useful, levels)
+        self._searches[key] = search
+        for i in search.made.access:
+            search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
+        return search.found()
+
+    def _wide(self, useful: Sequence[int]) -> Wide:
+        names = [self.market.names[i] for i in useful]
+        made = build(self.market, self.terms, self.steps, access=names)
+        assert isinstance(made, Wide), "with so many providers"
+        return made
+
+    def _seeds(self, useful: Sequence[int]) -> FloatArray:
+        posted = self.market.prices
+        rows = [posted, SEEDS * posted]
+        for i in useful:
+            for factor in (SEEDS, 1 / SEEDS):
+                rows.append(posted.copy())
+                rows[-1][i] *= factor
+        return np.clip(np.array(rows), self.bounds[:, 0], self.bounds[:, 1])
 
     def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
         if len(access) == 2:
@@ -206,12 +228,5 @@ def _menu(who: Arbitrageur, supply: ProductionSet) -> Menu | None:
 COARSE = 1e-4
 """Share that a policy left out may be cheaper by along a line, with more than two providers."""
 _LINE = 400
-
-
-def _united(sets: Sequence[ProductionSet]) -> ProductionSet:
-    """All policies of several sets on the same levels."""
-    solved, units = np.concatenate([s.solved for s in sets]), np.concatenate([s.units for s in sets])
-    order = np.argsort(solved, kind="stable")
-    return ProductionSet(
-        solved=solved[order], units=units[order], levels=sets[0].levels, shortfall=max(s.shortfall for s in sets)
-    )
+GROWN_ENOUGH = 2e-3
+"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""

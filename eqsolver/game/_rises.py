@@ -42,8 +42,9 @@ class Against:
         sold, rise = np.zeros(left.size), np.zeros(left.size)
         both = self.conduct.rises
         order = np.argsort(np.log(left)[:, None] - np.log(self._scale), axis=None, kind="stable")  # alike ratios together
-        for start in range(0, order.size, CHUNK):
-            cell, rival = np.divmod(order[start : start + CHUNK], self.shares.size)
+        at_once = min(CHUNK, self.conduct.at_once)
+        for start in range(0, order.size, at_once):
+            cell, rival = np.divmod(order[start : start + at_once], self.shares.size)
             scale = self._scale[rival]
             ends = [self._vectors(left[cell], rival, np.floor)] + both * [self._vectors(right[cell], rival, np.ceil)]
             prices, rows = self._distinct(np.concatenate(ends))

@@ -129,9 +129,17 @@ class Conduct:
     def sold(self, crowd: Crowd, prices: FloatArray) -> FloatArray:
         """(R, M) units of each provider that are sold at each price vector (R, M)."""
         total = np.zeros(prices.shape)
-        for share, demand in self.demanded(prices):
-            total += share * demand.sold(crowd, np.ones(len(prices)))
+        for start in range(0, len(prices), self.at_once):
+            rows = slice(start, start + self.at_once)
+            for share, demand in self.demanded(prices[rows]):
+                total[rows] += share * demand.sold(crowd, np.ones(len(prices[rows])))
         return total
+
+    @property
+    def at_once(self) -> int:
+        """Price vectors whose demand is worked out in one pass: few where every policy has to be looked at."""
+        most = max(menu.supply.at_once for _, menus in self.states for menu in (*menus, Menu(supply=self.direct)))
+        return int(max(AT_ONCE // most, 64))
 
     def _from_quotes(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
         direct = Menu(supply=self.direct)
@@ -192,6 +200,8 @@ class Conduct:
 
 
 _ROUNDING = 1e-11
+AT_ONCE = 2**21
+"""Price vectors times policies of one pass, about."""
 
 
 def _added(units: FloatArray) -> FloatArray:

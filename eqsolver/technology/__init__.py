@@ -6,6 +6,7 @@ from eqsolver.technology._curves import attempts_within, curves, expected_tries,
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
 from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._focus import focused_technology
+from eqsolver.technology._growth import Growth
 from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
 from eqsolver.technology._oracle import Oracle, oracle
@@ -36,6 +37,7 @@ __all__ = [
     "Block",
     "Cascade",
     "Completion",
+    "Growth",
     "Oracle",
     "PerLevel",
     "Production",

@@ -105,16 +105,15 @@ def wide(
 ) -> Wide:
     """Grow good paths over many providers.
 
-    bought : positions of the providers in access. points, tolerance : see `Wide`. levels : (L,) those that matter most.
+    bought : positions of the providers in access, by name. points, tolerance : see `Wide`. levels : (L,) those that matter most.
 
     Notes
     -----
     Paths start from each provider alone, from the greedy index (most solved per money, then again among what is left), and,
     in a second pool, from the optimal schedules of every small set of the providers most used; each pool is improved by itself
-    before the two meet, so that neither start hides the other's optimum. Providers are taken in the order of their names,
-    so that the order of a market's providers changes nothing.
+    before the two meet, so that neither start hides the other's optimum.
     """
-    usable = tuple(sorted((i for i in bought if listed[i].at.size), key=lambda i: market.names[i]))
+    usable = tuple(i for i in bought if listed[i].at.size)
     prices = market.prices
 
     def starts(at: FloatArray) -> Pool:

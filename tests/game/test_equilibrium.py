@@ -200,6 +200,38 @@ def test_no_profitable_price_and_zero_marginal_cost() -> None:
     assert free.regimes["direct"].certified
 
 
+@pytest.mark.parametrize(
+    ("consumer", "highest"), [(Value(value=3.0), (0.75 * 3 - (0.5 * 3 - 0.8)) / 1.5), (Target(level=0.5, budget=2.0), 0.8)]
+)
+def test_one_consumer_type_is_won_by_who_can_serve_it_for_less(consumer: Value | Target, highest: float) -> None:
+    """Two providers, one type: one undercuts what the other could offer at cost, 0.4 x 2 for a half, and nothing is missed.
+
+    The value type is sold two attempts, 1.5 units for three quarters; it may be left as well off as the other would make it.
+    """
+    market = Market(name="one type", providers=(one("a", 0.5, 1.0), one("b", 0.5, 2.0)), weights=[1.0], max_budget=2.0)
+    found = equilibrium(market, consumers=[consumer], regimes=["direct"], tolerance=0.02)
+    regime = found.regimes["direct"]
+    assert regime.certified
+    assert (regime.missed == 0.0).all(), "finite types: every breakpoint is known"
+    assert regime.outcome.units[0, 1] == pytest.approx(0.0, abs=1e-6)
+    assert regime.expected_price[0] == pytest.approx(highest, rel=0.02)
+    assert regime.outcome.served[0] == pytest.approx(1.0)
+
+
+def test_prices_at_the_bounds() -> None:
+    """Who would pay anything pays the highest price; of two alike sellers that may not go low, the lowest."""
+    rich = [Value(value=1000.0)]
+    alone = Market(name="alone", providers=(one("a", 0.5),), weights=[1.0], max_budget=1.0)
+    top = equilibrium(alone, consumers=rich, regimes=["direct"], price_bounds=(0.5, 2.0)).regimes["direct"]
+    assert top.certified
+    assert top.expected_price[0] == pytest.approx(2.0, rel=1e-3)
+    alike = Market(name="alike", providers=(one("a", 0.5), one("b", 0.5)), weights=[1.0], max_budget=1.0)
+    low = equilibrium(alike, consumers=rich, regimes=["direct"], price_bounds=(0.9, 2.0), tick=0.01).regimes["direct"]
+    assert low.relative.max() <= 1e-9
+    assert low.prices.min() >= 0.9
+    assert low.expected_price.min() <= 0.9 * 1.01**2
+
+
 def test_a_round_limit_is_told_not_hidden() -> None:
     found = equilibrium(load(DUOPOLY), consumers=VALUES, regimes=["direct"], max_rounds=1)
     assert found.uncertified == ("direct",)
