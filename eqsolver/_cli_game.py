@@ -199,7 +199,8 @@ def sweep(
     if figures is not None:
         from eqsolver import report
 
-        for path in report.save_sweep_figures(table, [name for name, _ in axes], figures, f"{loaded.name}, {loaded.unit}"):
+        drawn = report.save_sweep_figures(table, [name for name, _ in axes], figures, loaded.unit, loaded.name)
+        for path in drawn:
             typer.echo(f"wrote {path}", err=True)
     failed = int(table["failed"].notna().sum()) if "failed" in table else 0
     if not quiet:

@@ -19,19 +19,19 @@ STYLES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1)))
 """Lines of the regimes, in the order solved."""
 
 
-def save_sweep_figures(table: pd.DataFrame, axes: Sequence[str], folder: Path, note: str) -> list[Path]:
+def save_sweep_figures(table: pd.DataFrame, axes: Sequence[str], folder: Path, unit: str, note: str) -> list[Path]:
     """Draw one figure per axis of a sweep that takes several values, the other axes at the first value that each takes.
 
-    table : of `sweep`. Returns the files written. Raises `UsageError` if no axis takes two values, or they cannot be written.
+    table : of `sweep`. unit : of money. note : in the figures' corner. Returns the files written. Raises `UsageError` if no axis takes two values, or they cannot be written.
     """
     whole = table[table["failed"].isna()] if "failed" in table else table
     moving = [name for name in axes if whole[name].nunique() > 1]
     if not moving:
         raise UsageError("figures of a sweep need an axis along which at least two cells were solved")
-    return save({f"statics-{name}": _along(whole, name, axes) for name in moving}, folder, note)
+    return save({f"statics-{name}": _along(whole, name, axes, unit) for name in moving}, folder, note)
 
 
-def _along(table: pd.DataFrame, axis: str, axes: Sequence[str]) -> Figure:
+def _along(table: pd.DataFrame, axis: str, axes: Sequence[str], unit: str) -> Figure:
     held = {name: table[name].iloc[0] for name in axes if name != axis}
     for name, value in held.items():
         table = table[table[name] == value]
@@ -42,7 +42,12 @@ def _along(table: pd.DataFrame, axis: str, axes: Sequence[str]) -> Figure:
     panels = figure.subplots(1, 4)
     at = "" if not held else " at " + ", ".join(f"{name} {value:g}" for name, value in held.items())
     figure.suptitle(f"Equilibrium along {axis}{at}", fontsize=11)
-    titles = "expected price", "providers' profit", "arbitrageurs' profit", "consumers' surplus (axis not from 0)"
+    titles = (
+        "expected price, multiples of list price",
+        f"providers' profit, {unit}",
+        f"arbitrageurs' profit, {unit}",
+        f"consumers' surplus, {unit} (axis not from 0)",
+    )
     for panel, title in zip(panels, titles, strict=True):
         bare(panel)
         panel.set_title(title, fontsize=9)

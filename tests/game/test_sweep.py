@@ -164,10 +164,10 @@ def test_a_sweep_carries_bands_and_draws_comparative_statics(tmp_path: Path) -> 
     low, high = found["consumer surplus p05"], found["consumer surplus p95"]
     assert (low <= high).all()
     assert (low < high).any()
-    paths = save_sweep_figures(found, ["value", "marginal-cost"], tmp_path, "note")
+    paths = save_sweep_figures(found, ["value", "marginal-cost"], tmp_path, "USD", "note")
     assert [path.name for path in paths] == ["statics-value.png"], "an axis of one value has no figure"
     with pytest.raises(UsageError, match="at least two cells"):
-        save_sweep_figures(found, ["marginal-cost"], tmp_path, "note")
+        save_sweep_figures(found, ["marginal-cost"], tmp_path, "USD", "note")
 
 
 def test_an_unknown_backend_is_told() -> None:
