@@ -22,7 +22,8 @@ STYLES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1)))
 def save_sweep_figures(table: pd.DataFrame, axes: Sequence[str], folder: Path, unit: str, note: str) -> list[Path]:
     """Draw one figure per axis of a sweep that takes several values, the other axes at the first value that each takes.
 
-    table : of `sweep`. unit : of money. note : in the figures' corner. Returns the files written. Raises `UsageError` if no axis takes two values, or they cannot be written.
+    table : of `sweep`. unit : of money. note : in the figures' corner.
+    Returns the files written. Raises `UsageError` if no axis takes two values, or they cannot be written.
     """
     whole = table[table["failed"].isna()] if "failed" in table else table
     moving = [name for name in axes if whole[name].nunique() > 1]
