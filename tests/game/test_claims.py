@@ -143,7 +143,7 @@ def test_no_level_costs_more_with_arbitrage_and_monopoly_buys_what_competition_b
     np.testing.assert_allclose(routed[0], routed[1], rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     market=markets(sellers=(2, 2)),
     rivals=st.lists(st.sampled_from([0.4, 0.7, 1.0, 1.9]), min_size=2, max_size=2),
@@ -168,7 +168,8 @@ def test_epsilon_bounds_every_deviation_and_the_one_reported_attains_it(
 
     dense = np.concatenate([np.geomspace(0.4, 5.0, 1501), np.random.default_rng(0).uniform(0.4, 5.0, 500)])
     assert earned(dense).max() <= found.epsilon * (1 + 1e-9) + 1e-12
-    assert earned(np.array([found.price]))[0] == pytest.approx(found.gain, rel=1e-6, abs=1e-9)
+    attained = earned(found.price * np.array([1.0, 1 - 1e-9])).max()  # a supremum: at a tie, just below the price
+    assert attained == pytest.approx(found.gain, rel=1e-6, abs=1e-9)
 
 
 def test_an_arbitrageur_that_quotes_badly_has_an_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
