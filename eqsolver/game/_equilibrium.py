@@ -14,7 +14,7 @@ from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
 from eqsolver.game._demand import Demand
-from eqsolver.game._many_players import solve_many
+from eqsolver.game._many_players import Played, solve_many
 from eqsolver.game._outcome import Outcome, cross_price, outcome
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
@@ -421,8 +421,7 @@ class _Game:
         market = self._stage.market
         if not self._players:
             return self.posted(conduct)
-        start: float | None = None
-        played = None
+        played: Played | None = None
         for _ in range(COMPLETIONS):
             played = solve_many(
                 conduct,
@@ -434,7 +433,7 @@ class _Game:
                 tick=self._tick,
                 tolerance=tolerance,
                 max_rounds=self._max_rounds,
-                start=start,
+                before=played,
                 tell=tell,
             )
             likely = played.prices[np.argsort(-played.shares)[:LINES]]

@@ -112,21 +112,25 @@ def solve_many(
     tick: float | None,
     tolerance: float,
     max_rounds: int,
-    start: float | None,
+    before: Played | None = None,
     tell: Callable[[float], None],
 ) -> Played:
     """Iterated best responses; where they cycle, a mixed equilibrium of two players or a coarse correlated one of more.
 
-    start : where in the range of ticks everybody starts, in [0, 1]; None: at the prices of `base`.
+    before : what was drawn together in a game little different from this one: where to begin. Else at the prices of `base`.
     """
     steps = [float(np.log1p(tick))] if tick is not None else list(STEPS)
     floor = SMALL * float((base * conduct.sold(crowd, base[None])[0]).sum())
+    if before is not None and before.kind == "cce":
+        finer = [_table(conduct, crowd, players, base, costs, bounds, step) for step in steps if step <= before.step]
+        start = [tuple(_nearest(finer[0], prices)) for prices in before.prices]
+        return _drawn_together(finer, start, before.path, before.rounds, tolerance, max_rounds, tick, floor, tell)
     profile: list[int] | None = None
     path: list[FloatArray] = []
     rounds = 0
     for step in steps:
         game = _table(conduct, crowd, players, base, costs, bounds, step)
-        profile = _nearest(game, path[-1]) if path else _first(game, start)
+        profile = _nearest(game, path[-1] if path else base)
         profile, visited, settled = iterate(game, profile, max_rounds)
         rounds += len(visited)
         path.extend(game.prices(np.array(visited)))
@@ -183,10 +187,6 @@ def _table(
     return Table(
         conduct=conduct, crowd=crowd, players=tuple(players), base=base, costs=costs, bounds=bounds, step=step, ticks=every
     )
-
-
-def _first(game: Table, start: float | None) -> list[int]:
-    return _nearest(game, game.base) if start is None else [round(start * (n.size - 1)) for n in game.ticks]
 
 
 def _nearest(game: Table, prices: FloatArray) -> list[int]:

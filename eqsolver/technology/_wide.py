@@ -105,7 +105,8 @@ def wide(
 ) -> Wide:
     """Grow good paths over many providers.
 
-    bought : positions of the providers in access, by name. points, tolerance : see `Wide`. levels : (L,) those that matter most.
+    bought : positions of the providers in access, by name. points, tolerance : see `Wide`. levels : (L,) those that matter
+    most.
 
     Notes
     -----
