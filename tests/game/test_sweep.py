@@ -62,7 +62,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     """SIGKILL, not an exception: what is in the ledger then is kept, and the answer is that of a sweep never killed."""
     market, out = tmp_path / "market.toml", tmp_path / "results.csv"
     write_spec(ONE, market)
-    axes = ("--over", "marginal-cost=0.2:0.5:12", "--over", "capability.b=1,2")
+    axes = ("--over", "marginal-cost=0.2:0.5:8", "--over", "capability.b=1,2")
     command = [sys.executable, "-m", "eqsolver.cli", "sweep", str(market), *axes, "--regimes", "direct,competitive"]
     command += ["--tick", "0.05", "--points", "16", "-o"]
     ledger = out.with_name("results.csv.ledger")
@@ -81,13 +81,13 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
         running.kill()
     assert running.returncode == -signal.SIGKILL, "it was killed before its end"
     assert not out.exists()
-    assert 2 <= kept() < 24
+    assert 2 <= kept() < 16
     before = dict(sqlite3.connect(ledger).execute("SELECT key, rows FROM cells"))
     assert subprocess.run([*command, str(out)], check=False).returncode == 0
-    assert kept() == 24
+    assert kept() == 16
     after = dict(sqlite3.connect(ledger).execute("SELECT key, rows FROM cells"))
     assert before.items() <= after.items(), "what was solved before is not solved again"
-    whole = sweep(ONE, [("marginal-cost", np.linspace(0.2, 0.5, 12)), ("capability.b", [1.0, 2.0])], **QUICK)
+    whole = sweep(ONE, [("marginal-cost", np.linspace(0.2, 0.5, 8)), ("capability.b", [1.0, 2.0])], **QUICK)
     pd.testing.assert_frame_equal(pd.read_csv(out), whole, rtol=1e-12)
 
 
