@@ -422,7 +422,7 @@ class _Game:
         if not self._players:
             return self.posted(conduct)
         played: Played | None = None
-        for _ in range(COMPLETIONS):
+        for left in reversed(range(COMPLETIONS)):
             played = solve_many(
                 conduct,
                 self._crowd,
@@ -441,7 +441,7 @@ class _Game:
             for i, deviation in zip(self._players, played.deviations, strict=True):
                 rows.append(likely[0].copy())
                 rows[-1][i] = deviation.price
-            if not self._stage.extend(np.array(rows)):
+            if not self._stage.extend(np.array(rows)) or not left:  # at last only to know what is still left out
                 break
             conduct = self._stage.conduct(name, own)
         assert played is not None, "at least one game is solved"

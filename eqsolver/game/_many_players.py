@@ -250,11 +250,15 @@ def _drawn_together(
     """A coarse correlated equilibrium, on ever finer ticks until its certificate holds at every price; the best one found."""
     best: Played | None = None
     start = list(cycle)
-    for game in games:
+    for game, finer in itertools.zip_longest(games, games[1:]):
         aim = tolerance * PART if tick is None else 1e-9
         drawn, more = coarse_correlated(game.regrets, start, floor=floor, tolerance=aim, max_rounds=max_rounds, tell=tell)
         rounds += more
         profiles = np.array(drawn.profiles)
+        if finer is not None:
+            start = [tuple(_nearest(finer, prices)) for prices in game.prices(profiles)]
+            if _gain_between(finer, start, drawn.shares, floor) > tolerance:
+                continue
         deviations = _deviations(game, profiles, drawn.shares, tolerance, tick)
         found = Played(
             kind="cce",
@@ -270,11 +274,19 @@ def _drawn_together(
         tell(_worst(best, floor))
         if _worst(best, floor) <= tolerance:
             break
-        later = games[games.index(game) + 1 :]
-        if later:
-            start = [tuple(_nearest(later[0], prices)) for prices in found.prices]
     assert best is not None, "there is a game"
     return best
+
+
+def _gain_between(finer: Table, profiles: Sequence[tuple[int, ...]], shares: FloatArray, floor: float) -> float:
+    """The largest relative gain from any price on finer ticks: no certificate can be better than that."""
+    known = [finer.regrets(profile) for profile in profiles]
+    values = sum(share * payoffs for share, (payoffs, _) in zip(shares, known, strict=True))
+    gains = [
+        float(np.sum([share * rows[p] for share, (_, rows) in zip(shares, known, strict=True)], axis=0).max())
+        for p in range(len(finer.players))
+    ]
+    return float(np.max(np.array(gains) / np.maximum(values, floor)))
 
 
 def _worst(played: Played, floor: float) -> float:
