@@ -30,6 +30,8 @@ SETTLED = 1e-6
 PATIENCE, SHRINKS = 4, 0.5
 """Where prices go up and down, the largest change must shrink by this factor in so many rounds; else best responses are damped
 by a half, and if it does not shrink then either, they do not settle. (Profits jump where an arbitrageur's policy flips.)"""
+ROUNDS = 60
+"""Rounds of best responses from one start, at most: undercutting by a little each time can go on for long before it turns."""
 STARTS, APART = (0.05, 0.95), 1e-3
 """Where in the log range of prices other searches start, and the share of a price by which equilibria are told apart."""
 STEP = 0.01
@@ -207,7 +209,7 @@ def settle(game: SmoothGame, start: FloatArray, max_rounds: int, tell: Callable[
     for i in game.players if game.step else ():
         prices[i] = game.ticks(i)[np.argmin(np.abs(np.log(game.ticks(i) / prices[i])))]
     path, changes, damped = [prices.copy()], [np.inf], False
-    for _ in range(max_rounds):
+    for _ in range(min(max_rounds, ROUNDS)):
         for i in game.players:
             best = game.answer(i, prices)
             prices[i] = np.sqrt(best * prices[i]) if damped else best
