@@ -28,7 +28,7 @@ def document(solved: Equilibrium) -> dict[str, Any]:
         "posted": {n: _strategies(f, market.names) | _bands(solved, n, "posted") for n, f in solved.posted.items()},
         **_differences(solved),
         "version": solved.version,
-        "options": dict(solved.options),
+        "options": {**solved.options, "demand": str(solved.options.get("demand") or "exact")},
     }
 
 

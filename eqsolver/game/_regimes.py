@@ -51,7 +51,7 @@ class Stage:
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
     points : grid points per provider (with two of them, of the grid on which it is looked where schedules turn); None: by
-    their number.
+    their number. private : providers that only arbitrageurs can buy from.
     """
 
     market: Market
@@ -59,6 +59,7 @@ class Stage:
     bounds: FloatArray
     targets: FloatArray
     points: int | None = None
+    private: tuple[int, ...] = ()
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
     _searches: dict[tuple[int, ...], Completion] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
-        if not any(step.at.size for step in self.steps):
+        if not any(step.at.size for i, step in enumerate(self.steps) if i not in self.private):
             raise UsageError("no provider ever solves a problem within the cap")
 
     def conduct(self, name: str, regimes: Mapping[str, Sequence[str]]) -> Conduct:
@@ -91,7 +92,7 @@ class Stage:
         )
         return Conduct(
             targets=self.targets,
-            direct=direct_supply(self.market, self.steps, self.targets),
+            direct=direct_supply(self.market, self.steps, self.targets, self.private),
             states=states,
             follows_list=follows_list,
             alike=alike,
@@ -111,7 +112,7 @@ class Stage:
     @property
     def _levels(self) -> FloatArray:
         """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
-        return np.union1d(self.targets, hull_levels(self.market, self.steps))
+        return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
     def extend(self, prices: FloatArray) -> int:
         """Search policies at each of S price vectors, along every provider's price line through them; how many were added.

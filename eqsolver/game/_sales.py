@@ -107,6 +107,14 @@ class Conduct:
                 found.append((share, self._from_quotes(menus, prices)))
         return found
 
+    def on_sale(self, menus: tuple[Menu, ...], prices: FloatArray) -> Choices:
+        """What value types choose among some arbitrageurs' menus and the providers' own offers."""
+        return choose((*menus, Menu(supply=self.direct)), prices)
+
+    def cheapest(self, menus: tuple[Menu, ...], levels: FloatArray, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(R, G) lowest price of each target's level, arbitrageurs at cost, and (R, G, M) the units that it needs."""
+        return cheapest_of((*menus, Menu(supply=self.direct)), levels, prices)
+
     def ladder(self, provider: int) -> tuple[IntArray, FloatArray, FloatArray]:
         """A provider's own hull: positions (K,) among the levels of the list, the value per unit of its price from which a type
         takes at least that vertex if it can buy there only, and the units that it needs."""

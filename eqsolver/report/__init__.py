@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eqsolver.report._equilibrium_figures import save_equilibrium_figures
     from eqsolver.report._figures import save_figures
     from eqsolver.report._learning import print_learning, save_learning_figures
+    from eqsolver.report._sweep_figures import save_sweep_figures
     from eqsolver.report._tables import print_solution
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "save_equilibrium_figures",
     "save_figures",
     "save_learning_figures",
+    "save_sweep_figures",
     "to_json",
     "words",
 ]
@@ -52,6 +54,7 @@ _LATER = {
     "save_equilibrium_figures": "_equilibrium_figures",
     "save_figures": "_figures",
     "save_learning_figures": "_learning",
+    "save_sweep_figures": "_sweep_figures",
 }
 """What needs rich or matplotlib is imported when it is first asked for."""
 

@@ -19,7 +19,12 @@ KINDS = {
     "pure": "one price each",
     "mixed": "mixed: prices are drawn",
     "cce": "coarse correlated: prices are drawn together",
+    "cycle": "best responses did not settle: the least ε they visited",
     "posted": "posted",
+}
+DEMANDS = {
+    "logit": "customers have tastes among sellers; surplus leaves those tastes out",
+    "balanced": "a marketplace shares the traffic for each level among all who sell it, by a power of their price",
 }
 
 
@@ -31,6 +36,8 @@ def print_equilibrium(solved: Equilibrium, console: Console) -> None:
         costs = ", ".join(f"{p.name} {digits(p.marginal_cost)}" for p in market.providers)
         say(console, f"Assumed: marginal costs, as shares of list price: {costs}; consumers: {consumers(solved)}.")
         say(console, f"Money in {market.unit}, expected, over all consumers. Prices are multiples of list price.")
+        if solved.options.get("demand") is not None:
+            say(console, f"Demand: {DEMANDS[str(solved.options['demand']).partition(':')[0]]} ({solved.options['demand']}).")
         still = [name for i, name in enumerate(names) if i not in solved.players]
         if still:
             say(console, f"Prices kept as posted: {', '.join(still)}.")
