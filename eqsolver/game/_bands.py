@@ -56,8 +56,7 @@ def bands(
     """
     import joblib
 
-    N = market.weights.size
-    draws = np.random.default_rng(seed).multinomial(N, market.weights, size=resamples) / N
+    draws = market.resampled(resamples, np.random.default_rng(seed))
     rough = {**options, "tick": options["tick"] or ROUGH_TICK, "points": options["points"] or ROUGH_POINTS}
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")
     found, changes = _Columns(), _Columns()

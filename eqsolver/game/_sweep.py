@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import itertools
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import EqsolverError, UsageError
+from eqsolver._ledger import cell_key, solve_cells
 from eqsolver.game._equilibrium import Equilibrium, equilibrium
-from eqsolver.market import Consumers, Geometric, Market, Population, Sampled, Target, Value
+from eqsolver.market import Consumers, Market, Population, Target, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +111,6 @@ def sweep(
     One row per cell, regime and prices (posted, equilibrium), as `Equilibrium.to_frame`; a cell that failed has one row
     with its message in `failed`. The same whatever the number of jobs.
     """
-    import joblib
     import pandas as pd
 
     if not over:
@@ -126,46 +122,29 @@ def sweep(
     cells = [dict(zip(names, map(float, values), strict=True)) for values in itertools.product(*(v for _, v in over))]
     for cell in cells[:1]:
         varied(market, wanted, cell)  # an unknown axis is told before anything is solved
-    keys = [_key(market, wanted, cell, options) for cell in cells]
-    say = progress or (lambda what, share: None)
-    with closing(_opened(ledger)) as book:
-        known = dict(book.execute("SELECT key, rows FROM cells"))
-        missing = [(key, cell) for key, cell in zip(keys, cells, strict=True) if key not in known]
-        parallel = joblib.Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered")
-        solved: Iterator[tuple[str, str]] = parallel(
-            joblib.delayed(_solved)(key, market, wanted, cell, options) for key, cell in missing
-        )
-        for done, (key, rows) in enumerate(solved):
-            known[key] = rows
-            with book:
-                book.execute("INSERT OR REPLACE INTO cells VALUES (?, ?)", (key, rows))
-            say(f"cell {len(cells) - len(missing) + done + 1} of {len(cells)}", (done + 1) / len(missing))
+    same = (market.digest(), wanted, sorted(options.items(), key=lambda item: item[0]))
+    answers = solve_cells(
+        _solved,
+        [(cell_key(same, sorted(cell.items())), (market, wanted, cell, options)) for cell in cells],
+        ledger=ledger,
+        jobs=jobs,
+        backend=backend,
+        progress=progress,
+    )
     found = []
-    for key, cell in zip(keys, cells, strict=True):
-        found += [{**cell, **row} for row in json.loads(known[key])]
+    for cell, rows in zip(cells, answers, strict=True):
+        found += [{**cell, **row} for row in json.loads(rows)]
     return pd.DataFrame(found)
 
 
-def _opened(ledger: Path | None) -> sqlite3.Connection:
-    try:
-        book = sqlite3.connect(":memory:" if ledger is None else ledger)
-        with book:
-            book.execute("CREATE TABLE IF NOT EXISTS cells (key TEXT PRIMARY KEY, rows TEXT NOT NULL)")
-    except sqlite3.Error as error:
-        raise UsageError(f"{ledger}: cannot be used as a ledger: {error}") from None
-    return book
-
-
-def _solved(
-    key: str, market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]
-) -> tuple[str, str]:
+def _solved(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]) -> str:
     """One cell, in a worker: its rows as JSON; an error raised on purpose becomes a row that says so."""
     try:
         changed, wanted, more = varied(market, consumers, cell)
         rows = rows_of(equilibrium(changed, consumers=wanted, **{**options, **more}))
     except EqsolverError as error:
         rows = [{"failed": str(error)}]
-    return key, json.dumps(rows)
+    return json.dumps(rows)
 
 
 def rows_of(found: Equilibrium) -> list[dict[str, Any]]:
@@ -174,19 +153,3 @@ def rows_of(found: Equilibrium) -> list[dict[str, Any]]:
         {str(name): None if isinstance(value, float) and not np.isfinite(value) else value for name, value in row.items()}
         for row in found.to_frame().to_dict("records")
     ]
-
-
-def _key(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]) -> str:
-    """A hash of all that the answer depends on."""
-    digest = hashlib.sha256()
-    for p in market.providers:
-        odds = p.odds
-        arrays = (odds.success,) if isinstance(odds, Geometric) else (odds.attempts, odds.successes)
-        for array in (*arrays, p.spend):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(repr((p.name, isinstance(odds, Sampled), p.marginal_cost, p.price, p.highest_price)).encode())
-    digest.update(np.ascontiguousarray(market.weights).tobytes())
-    rest = (market.unit, market.max_budget, market.max_attempts, market.arbitrageurs, market.regimes, tuple(consumers))
-    version = importlib.metadata.version("eqsolver")
-    digest.update(repr((rest, sorted(cell.items()), sorted(options.items(), key=lambda item: item[0]), version)).encode())
-    return digest.hexdigest()

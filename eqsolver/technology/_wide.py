@@ -39,7 +39,8 @@ WATCHED = 17
 COARSE = Detail(checkpoints=32, points=16, around=0, rounds=8)
 FINE = Detail(checkpoints=64, points=32, around=8, rounds=6)
 LAST_ROUNDS = 3
-"""Rounds of the search once it starts from known paths, for all levels asked for."""
+MANY, LAST_ROUNDS_OF_MANY = 8, 2
+"""Rounds of the search once it starts from known paths, for all levels asked for; fewer with more than MANY providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,7 +80,8 @@ class Wide:
     @property
     def detail(self) -> Detail:
         """How finely merges are searched."""
-        return Detail(checkpoints=FINE.checkpoints, points=self.points, around=FINE.around, rounds=LAST_ROUNDS)
+        rounds = LAST_ROUNDS if len(self.searched) <= MANY else LAST_ROUNDS_OF_MANY
+        return Detail(checkpoints=FINE.checkpoints, points=self.points, around=FINE.around, rounds=rounds)
 
     def walk(self, blocks: Sequence[Block]) -> Walk:
         """Follow a path of (position of the provider in the market, allotment) blocks exactly."""
@@ -137,7 +139,7 @@ def wide(
         first = starts(_watched(market, listed, usable, None, 1.0))
         searched = sorted({i for path in first.held() for i, _ in path}, key=lambda i: market.names[i])
     if levels is None:
-        rough = starts(_watched(market, listed, usable, None, 1.0))
+        rough = starts(_watched(market, listed, usable, None, 1.0)[::4])
         grown(rough, searched)
         levels = _watched(market, listed, usable, None, rough.reach)
         known = [*rough.held(), rough.furthest]

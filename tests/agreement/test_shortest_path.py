@@ -66,11 +66,11 @@ class Graph:
 
 @needs_logs
 def test_the_schedule_of_the_duopoly_is_a_shortest_path() -> None:
-    market = load(DATA / "swebench", providers=["gpt5mini", "deepseek"]).at_prices({"gpt5mini": 1.25})
+    market = load(DATA / "swebench", providers=["deepseek", "gpt5mini"]).at_prices({"gpt5mini": 1.25})
     made = technology(market, max_budget=1.0, points=60)
     assert [axis.size for axis in made.grid] == [60, 60]
     graph = Graph(made)
-    edges = [price * edge for price, edge in zip(market.prices[list(made.access)], made.edges, strict=True)]
+    edges = [price * edge for price, edge in zip(market.prices, made.edges, strict=True)]
     np.testing.assert_allclose(shortest_paths(edges), graph.cost, rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose(made.solved, graph.solved, rtol=0, atol=1e-12)
     levels = np.linspace(0.01, made.reach, 300)
