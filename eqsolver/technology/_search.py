@@ -19,6 +19,10 @@ BATCH_BYTES = 64 * 2**20
 """Memory for the curves of the providers let in at once."""
 
 
+TAKEN_OUT = 16
+"""Providers of a path that are taken out and merged back in one round, each path from another one on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """How finely merges are searched.
@@ -57,9 +61,9 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail, tolerance: flo
 
     Notes
     -----
-    For each path that is best somewhere: each of its providers is taken out and merged back in the cheapest way, and each
-    other provider is merged into it; what is found is followed exactly and kept where it is cheaper. Every round lowers the
-    cost of some level or ends the search, so it is a descent: its result is never worse than what it was given.
+    For each path that is best somewhere: each of its providers (of very many, some) is taken out and merged back in the cheapest
+    way, and each other provider is merged into it; what is found is followed exactly and kept where it is cheaper. Every round
+    lowers the cost of some level or ends the search, so it is a descent: its result is never worse than what it was given.
     """
     ladders = Ladders(pool.market, pool.steps, detail.points)
     tried: set[Path] = set()
@@ -71,7 +75,7 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail, tolerance: flo
             fresh.setdefault(pool.furthest, [])
         for path, levels in fresh.items():
             tried.add(path)
-            for candidate in list(_near(pool, ladders, path, levels, providers, detail)):
+            for candidate in list(_near(pool, ladders, path, levels, providers, detail, len(tried))):
                 pool.offer(candidate)
         known = np.isfinite(before)
         change = float(np.max(1.0 - pool.cost[known] / before[known], initial=0.0))
@@ -81,14 +85,20 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail, tolerance: flo
 
 
 def _near(
-    pool: Pool, ladders: Ladders, path: Path, levels: Sequence[int], providers: Sequence[int], detail: Detail
+    pool: Pool, ladders: Ladders, path: Path, levels: Sequence[int], providers: Sequence[int], detail: Detail, turn: int
 ) -> Iterator[Path]:
-    """The best merges of one path at the levels it holds, and those that reach furthest."""
-    stands = Stands(pool.columns, pool.market.weights, pool.prices, divided(ladders, path, detail.checkpoints))
-    for i, rest in stands.without_each() if len(stands.providers) > 1 else ():
+    """The best merges of one path at the levels it holds, and those that reach furthest.
+
+    turn : from which of its providers on every so many are taken out, where there are more than TAKEN_OUT.
+    """
+    bought = list(dict.fromkeys(i for i, _ in path))
+    rotated = bought[turn % len(bought) :] + bought[: turn % len(bought)]
+    out = rotated[:: -(-len(bought) // TAKEN_OUT)] if len(bought) > 1 else []
+    stands = Stands(pool.columns, pool.market.weights, pool.prices, divided(ladders, path, detail.checkpoints), out)
+    for i, rest in stands.without_each():
         points = around(pool, ladders.of(i), i, [b for j, b in path if j == i], detail.around)
         yield from _best(pool, rest, [i], [points], levels, keep=1)
-    others = [i for i in providers if i not in stands.providers]
+    others = [i for i in providers if i not in bought]
     whole = stands.whole()
     size = max(1, BATCH_BYTES // (16 * pool.market.weights.size * detail.points))
     for start in range(0, len(others), size):
