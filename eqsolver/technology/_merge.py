@@ -105,7 +105,7 @@ class Stands:
 
 @dataclass(slots=True, kw_only=True)
 class _Factor:
-    """What one provider (None: several that stay) leaves unsolved at T checkpoints, and multiplies the T - 1 moves' spend by."""
+    """What one provider (None: several that stay) leaves unsolved at T checkpoints and makes of the T - 1 moves' spend."""
 
     provider: int | None
     standing: FloatArray

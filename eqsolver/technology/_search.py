@@ -61,9 +61,9 @@ def improve(pool: Pool, providers: Sequence[int], detail: Detail, tolerance: flo
 
     Notes
     -----
-    For each path that is best somewhere: each of its providers (of very many, some) is taken out and merged back in the cheapest
-    way, and each other provider is merged into it; what is found is followed exactly and kept where it is cheaper. Every round
-    lowers the cost of some level or ends the search, so it is a descent: its result is never worse than what it was given.
+    For each path that is best somewhere: each of its providers (of very many, some) is taken out and merged back in the
+    cheapest way, and each other provider is merged into it; what is found is followed exactly and kept where it is cheaper.
+    Every round lowers the cost of some level or ends the search: a descent, whose result is never worse than what it was given.
     """
     ladders = Ladders(pool.market, pool.steps, detail.points)
     tried: set[Path] = set()
