@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import DATA, needs_logs
 
-from eqsolver import load
+from eqsolver import load, solve
 from eqsolver._base import FloatArray
 from eqsolver.market import Geometric, Market, Provider, Sampled
 from eqsolver.technology import Technology, Wide, all_steps, build, grid_technology, rules, schedule_bound, schedules
@@ -99,6 +101,28 @@ def test_the_bill_of_a_path_is_that_of_its_walk(data: st.DataObject, seed: int, 
     walked = walk(market, steps, path)
     np.testing.assert_allclose(solved, walked.solved, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(cost, walked.units @ prices, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("providers", [3, 5])
+def test_the_order_of_providers_changes_nothing_where_grids_are_not_exact(providers: int) -> None:
+    rng = np.random.default_rng(3)
+    skill = rng.beta(0.7, 0.7, 60)
+    sellers = []
+    for i in range(providers):
+        n = rng.integers(3, 9, 60)
+        odds = Sampled(attempts=n, successes=rng.binomial(n, np.clip(skill + rng.normal(0, 0.2, 60), 0, 1)))
+        sellers.append(Provider(name=f"p{i}", odds=odds, spend=rng.lognormal(-3, 0.5, 60)))
+    market = Market(name="random", providers=tuple(sellers), weights=np.full(60, 1 / 60), max_budget=1.0)
+    levels = np.linspace(0.5, 0.9, 6)
+    one, other = (
+        solve(replace(market, providers=order), levels=levels, points=12 if providers == 3 else None)
+        for order in (market.providers, market.providers[::-1])
+    )
+    assert not one.exact
+    for kind, outcome in one.policies().items():
+        np.testing.assert_allclose(outcome.resale.buy_cost, other.policies()[kind].resale.buy_cost, rtol=1e-9, err_msg=kind)
+    np.testing.assert_allclose(one.schedule.gap, other.schedule.gap, rtol=1e-6, atol=1e-9)
+    assert {market.names[i] for i in one.fitted.order} == {market.names[::-1][i] for i in other.fitted.order}
 
 
 @needs_logs
