@@ -8,13 +8,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eqsolver._base import NotCertified, UsageError
-from eqsolver.estimate._classes import ClassFit, fit_classes
-from eqsolver.estimate._margins import Judged, groups, judged_levels, schedule_margins
+from eqsolver._base import UsageError
+from eqsolver.estimate._aims import Watched, aim, watched
+from eqsolver.estimate._classes import Classes, largest_pass_error, reach_surplus
+from eqsolver.estimate._groups import group_classes
+from eqsolver.estimate._improve import Evidence, Fitted, improve
+from eqsolver.estimate._margins import Best, Judged, cheapest, groups
 from eqsolver.market import Geometric, Market, Sampled
 
-SIZES = (8, 10, 12, 14, 16)
+SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
+ROUNDS = 3
+"""Improvements at each of these sizes."""
+PRESSED = 0.88
+"""Share of the tolerated pass error beyond which pass is pressed on."""
+NEARLY, HARDER = 0.75, 1.5
+"""Levels whose margin is off by more than this share of the worst allowed weigh this much more in the next round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +90,20 @@ def calibrate(
 
     Returns
     -------
-    The smallest specification found that meets the goals, or the closest to them, with `met` false.
+    The first specification that meets the goals, or the closest to them, with `met` false.
 
     Raises
     ------
     UsageError : no cap, `classes` below 1, an unknown teacher or one without students, or a provider that is given by
         classes already.
-    NotCertified : a convex program did not reach its optimum, at any size that was tried.
+    NotCertified : a least-squares problem ended without an optimum.
 
     Notes
     -----
-    THEORY section 2. Sizes are bisected between half of `classes` and all of them: three fits at most. A size whose weights do
-    not solve is passed over for a larger one. Fewer problems
-    than classes need one fit, since classes start from groups of problems.
+    THEORY section 2. What a fixed policy solves and costs is linear in the weights of classes. So classes are fitted to the
+    policies that are cheapest in the logs, then also to those that are cheapest among the classes (a cutting-plane method:
+    whatever the classes make too cheap is to cost what it costs in the logs), round by round, with half of `classes` first and
+    more only where the goals are not met.
     """
     if classes < 1:
         raise UsageError(f"classes = {classes}: a specification needs at least 1 class")
@@ -113,66 +123,46 @@ def calibrate(
     goals = Goals() if goals is None else goals
     if teacher is not None and (teacher not in market.names or len(odds) < 2):
         raise UsageError(f"teacher {teacher!r}: the market needs it and a student beside it; it has {', '.join(market.names)}")
-    logs_judged = _of_logs(market, cap, teacher)
-
-    def judge(fit: ClassFit) -> Calibration:
-        made = _judged(_specification(market, fit, cap), market, fit, cap, logs_judged, goals, seed)
-        if progress is not None:
-            progress(
-                f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
-                f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
-            )
-        return made
-
-    def attempt(size: int) -> Calibration:
-        seen: list[Calibration] = []
-
-        def good_enough(fit: ClassFit) -> bool:
-            seen.append(judge(fit))
-            return seen[-1].met
-
-        try:
-            fit_classes(
-                logs,
-                [p.spend for p in market.providers],
-                market.weights,
-                cap,
-                classes=size,
-                common=None if teacher is None else market.names.index(teacher),
-                tolerance=goals.pass_error,
-                seed=seed,
-                accept=good_enough,
-            )
-        except NotCertified:
-            if not seen:  # else an earlier round's classes stand; they are judged on their own
-                raise
-        return min(seen, key=_distance)
-
+    tell = progress or (lambda line: None)
+    tell("cheapest policies of the logs")
+    watch = [watched(market, names, cap) for names in groups(market, teacher)]
+    spend = [p.spend for p in market.providers]
+    evidence = Evidence.of(logs, spend, market.weights, cap)
     sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
-    if len(market.weights) <= sizes[0]:
-        return attempt(classes)
+    now = Fitted(
+        classes=group_classes(logs, spend, market.weights, cap, sizes[0]),
+        held=tuple(np.zeros(0) for _ in logs),
+    )
+    rng = np.random.default_rng(seed)
     best: Calibration | None = None
-    low, high = 0, len(sizes) - 1
-    while low <= high:
-        middle = (low + high) // 2
-        try:
-            made = attempt(sizes[middle])
-        except NotCertified:
-            if best is None and low == high:
-                raise
-            low = middle + 1  # a size whose weights cannot be solved for is no candidate; a larger one may be
-            continue
-        if best is None or (made.met, -made.classes if made.met else -_distance(made)) > (
-            best.met,
-            -best.classes if best.met else -_distance(best),
-        ):
+    limits = [size for size in sizes for _ in range(ROUNDS)]
+    for limit in limits:
+        now = improve(now, evidence, [aim(w) for w in watch], limit=limit, tolerance=PRESSED * goals.pass_error, rng=rng)
+        part = _specification(market, now.classes, cap)
+        found = [cheapest(part.restrict(w.logs.names), w.levels, cap) for w in watch]
+        made = _judged(part, evidence, now.classes, watch, found, goals, seed)
+        tell(
+            f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
+            f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
+        )
+        if best is None or _distance(made) < _distance(best):
             best = made
-        low, high = (low, middle - 1) if made.met else (middle + 1, high)
-    assert best is not None, "a search without any fit has raised"
+        if made.met:
+            return made
+        watch = [_sharpened(w, b, goals) for w, b in zip(watch, found, strict=True)]
+    assert best is not None, "there is a round for every size"
     return best
 
 
-def _specification(market: Market, fit: ClassFit, cap: float) -> Market:
+def _sharpened(market: Watched, found: Best, goals: Goals) -> Watched:
+    """Also watch what the classes find cheapest, and look harder where their margin is off."""
+    error = np.abs(found.margin - market.best.margin)
+    off = np.isfinite(error) & (error > NEARLY * goals.margin_worst)
+    emphasis = market.emphasis * np.where(off, HARDER, 1.0)
+    return replace(market.with_policies_of(found), emphasis=emphasis / math.sqrt(float((emphasis**2).mean())))
+
+
+def _specification(market: Market, fit: Classes, cap: float) -> Market:
     providers = tuple(
         replace(provider, odds=Geometric(success=p), spend=w)
         for provider, p, w in zip(market.providers, fit.success, fit.spend, strict=True)
@@ -180,39 +170,34 @@ def _specification(market: Market, fit: ClassFit, cap: float) -> Market:
     return replace(market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={})
 
 
-def _of_logs(market: Market, cap: float, teacher: str | None) -> list[Judged]:
-    """What margins are judged by; those of the classes are still to come."""
-    listed = []
-    for names in groups(market, teacher):
-        part = market.restrict(names)
-        levels = judged_levels(part, cap)
-        listed.append(
-            Judged(
-                names=names,
-                levels=levels,
-                of_logs=schedule_margins(part, levels, cap),
-                of_classes=np.full(levels.size, np.nan),
-            )
-        )
-    return listed
-
-
 def _judged(
-    made: Market, market: Market, fit: ClassFit, cap: float, of_logs: Sequence[Judged], goals: Goals, seed: int
+    made: Market,
+    evidence: Evidence,
+    fit: Classes,
+    watch: Sequence[Watched],
+    found: Sequence[Best],
+    goals: Goals,
+    seed: int,
 ) -> Calibration:
-    judged = tuple(replace(j, of_classes=schedule_margins(made.restrict(j.names), j.levels, cap)) for j in of_logs)
+    judged = tuple(
+        Judged(names=w.logs.names, levels=w.levels, of_logs=w.best.margin, of_classes=b.margin)
+        for w, b in zip(watch, found, strict=True)
+    )
+    logs = list(zip(evidence.odds, evidence.spend, strict=True))
+    pass_error = [largest_pass_error(o, w, evidence.weights, fit, i, evidence.cap) for i, (o, w) in enumerate(logs)]
+    reach_error = reach_surplus(evidence.odds, evidence.spend, evidence.weights, fit, evidence.cap)
     errors = [j.errors for j in judged if j.errors.size]
     mean, worst = (
         max((float(e.mean()) for e in errors), default=math.nan),
         max((float(e.max()) for e in errors), default=math.nan),
     )
-    met = bool(fit.pass_error.max() <= goals.pass_error)
+    met = max(pass_error) <= goals.pass_error
     if errors:
         met = met and mean <= goals.margin_mean and worst <= goals.margin_worst
     return Calibration(
         market=made,
-        pass_error=dict(zip(market.names, map(float, fit.pass_error), strict=True)),
-        reach_error=dict(zip(market.names, map(float, fit.reach_error), strict=True)),
+        pass_error=dict(zip(made.names, pass_error, strict=True)),
+        reach_error=dict(zip(made.names, map(float, reach_error), strict=True)),
         judged=judged,
         margin_error_mean=mean,
         margin_error_worst=worst,
