@@ -14,8 +14,8 @@ from eqsolver.market import Geometric, Market, Population
 MODELS = Path(__file__).parents[1] / "models"
 SHIPPED = sorted(MODELS.glob("*.toml"))
 MEASURED = [path for path in SHIPPED if not path.stem.startswith("textbook")]
-MOST_CLASSES = {"swebench-six": 320, "minif2f-kimina": 200, "minif2f-distillation": 200}
-"""Fewer than the 445 and 244 problems they stand for: an estimate, not a copy."""
+MOST_CLASSES = {"minif2f-kimina": 200}
+"""Fewer than the 244 problems it stands for: an estimate, not a copy."""
 FAMILIES = {"swebench-distillation": "qwen3-coder-480b", "minif2f-distillation": "kimina-72b"}
 
 

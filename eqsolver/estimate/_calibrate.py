@@ -20,6 +20,9 @@ SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
 ROUNDS = 3
 """Improvements at each of these sizes."""
+FIRST_PRICE, REPRICED = 0.1, 3.0
+"""Price of exceeding the tolerated pass error at first, and by how much it rises while pass is further from its goal than
+margins are, or else falls."""
 PRESSED = 0.88
 """Share of the tolerated pass error beyond which pass is pressed on."""
 NEARLY, HARDER = 0.75, 1.5
@@ -136,8 +139,17 @@ def calibrate(
     rng = np.random.default_rng(seed)
     best: Calibration | None = None
     limits = [size for size in sizes for _ in range(ROUNDS)]
+    price = FIRST_PRICE
     for limit in limits:
-        now = improve(now, evidence, [aim(w) for w in watch], limit=limit, tolerance=PRESSED * goals.pass_error, rng=rng)
+        now = improve(
+            now,
+            evidence,
+            [aim(w) for w in watch],
+            limit=limit,
+            tolerance=PRESSED * goals.pass_error,
+            price=price,
+            rng=rng,
+        )
         part = _specification(market, now.classes, cap)
         found = [cheapest(part.restrict(w.logs.names), w.levels, cap) for w in watch]
         made = _judged(part, evidence, now.classes, watch, found, goals, seed)
@@ -149,6 +161,8 @@ def calibrate(
             best = made
         if made.met:
             return made
+        of_pass, of_margins = _distances(made)
+        price *= REPRICED if of_pass > of_margins else 1 / REPRICED
         watch = [_sharpened(w, b, goals) for w, b in zip(watch, found, strict=True)]
     assert best is not None, "there is a round for every size"
     return best
@@ -209,7 +223,13 @@ def _judged(
 
 def _distance(made: Calibration) -> float:
     """The largest error in units of its goal."""
-    ratios = [max(made.pass_error.values()) / made.goals.pass_error]
-    if math.isfinite(made.margin_error_mean):
-        ratios += [made.margin_error_mean / made.goals.margin_mean, made.margin_error_worst / made.goals.margin_worst]
-    return max(ratios)
+    return max(_distances(made))
+
+
+def _distances(made: Calibration) -> tuple[float, float]:
+    """The largest error of pass, and of margins, in units of their goals."""
+    of_pass = max(made.pass_error.values()) / made.goals.pass_error
+    if not math.isfinite(made.margin_error_mean):
+        return of_pass, 0.0
+    of_mean, of_worst = made.margin_error_mean / made.goals.margin_mean, made.margin_error_worst / made.goals.margin_worst
+    return of_pass, max(of_mean, of_worst)

@@ -51,13 +51,21 @@ class Fitted:
 
 
 def improve(
-    now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, limit: int, tolerance: float, rng: np.random.Generator
+    now: Fitted,
+    evidence: Evidence,
+    aims: Sequence[Aim],
+    *,
+    limit: int,
+    tolerance: float,
+    price: float,
+    rng: np.random.Generator,
 ) -> Fitted:
     """Classes that are closer to the aims, at most `limit`.
 
     Parameters
     ----------
-    now : what to start from. aims : what is to be reproduced. tolerance : largest pass error wanted.
+    now : what to start from. aims : what is to be reproduced. tolerance, price : largest pass error wanted, and what
+    exceeding it costs (see `best_weights`).
 
     Raises
     ------
@@ -77,7 +85,7 @@ def improve(
         surplus = 1
         while surplus > 0:
             passes = _passes(classes, evidence, held, exactly=False)
-            found = best_weights(classes.weights, rows, target, passes, tolerance, ROUNDS)
+            found = best_weights(classes.weights, rows, target, passes, tolerance, price, ROUNDS)
             held = [p.budgets[entered] for p, entered in zip(passes, found.entered, strict=True)]
             used = found.weights > DROPPED
             surplus = int(used.sum()) - limit
@@ -94,7 +102,7 @@ def improve(
         new, columns = _entering(varied(classes, CANDIDATES, anchors, rng), evidence, aims, found.by_row, pressed)
         classes, rows = classes.and_also(new), np.vstack([rows, columns])
     passes = _passes(classes, evidence, held, exactly=True)
-    q = best_weights(classes.weights, rows, target, passes, tolerance, LAST_ROUNDS).weights
+    q = best_weights(classes.weights, rows, target, passes, tolerance, price, LAST_ROUNDS).weights
     q = np.where(q > DROPPED, q, 0.0)
     return Fitted(classes=replace(classes, weights=q / q.sum()).take(q > 0), held=tuple(held))
 

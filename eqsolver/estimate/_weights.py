@@ -55,14 +55,21 @@ class Weighed:
 
 
 def best_weights(
-    start: FloatArray, rows: FloatArray, target: FloatArray, passes: Sequence[PassRows], tolerance: float, rounds: int
+    start: FloatArray,
+    rows: FloatArray,
+    target: FloatArray,
+    passes: Sequence[PassRows],
+    tolerance: float,
+    price: float,
+    rounds: int,
 ) -> Weighed:
     """Weights q >= 0 that sum to one, minimise |q @ rows - target|^2, and keep pass within the tolerance.
 
     Parameters
     ----------
     start : (K,) weights at hand. rows : (K, R) of each class, target : (R,) of the logs.
-    passes : per provider. tolerance : largest pass error wanted.
+    passes : per provider. tolerance : largest pass error wanted. price : of exceeding
+    it by itself at one budget, where a mean square error of one costs one.
     rounds : how often budgets at which the tolerance turns out to be exceeded become constraints, at most.
 
     Raises
@@ -79,7 +86,7 @@ def best_weights(
     entered = [p.entered.copy() for p in passes]
     q = start
     for turn in range(rounds):
-        found = _solve(q, R, d, passes, entered, tolerance, float(target.size))
+        found = _solve(q, R, d, passes, entered, tolerance, price, float(target.size))
         q = found.weights
         errors = [p.solved - q @ p.by_class for p in passes]
         over = [_peaks(error, tolerance + _SLACK) for error in errors]
@@ -87,9 +94,9 @@ def best_weights(
             break
         entered = [old | _worst(error, tolerance) for old, error in zip(entered, errors, strict=True)]
     by_pass = []
-    for p, mine, price, at_cap in zip(passes, entered, found.by_pass, found.at_cap, strict=True):
+    for p, mine, forced, at_cap in zip(passes, entered, found.by_pass, found.at_cap, strict=True):
         force = np.zeros(p.budgets.size)
-        force[mine] = np.where(np.abs(price) > _SLACK * _PRICE, price, 0.0)  # an interior point leaves a little on every row
+        force[mine] = np.where(np.abs(forced) > _SLACK * price, forced, 0.0)  # an interior point leaves a little on every row
         force[-1] += at_cap
         by_pass.append(force / tolerance)
     binding = [p.by_class[:, np.abs(force) > 0] / (_FIRM * tolerance) for p, force in zip(passes, by_pass, strict=True)]
@@ -153,6 +160,7 @@ def _solve(
     passes: Sequence[PassRows],
     entered: Sequence[BoolArray],
     tolerance: float,
+    price: float,
     scale: float,
 ) -> _Solved:
     K, M = R.shape[1], len(passes)
@@ -167,7 +175,7 @@ def _solve(
     reach = np.array([p.solved[-1] for p in passes]) + REACH_SURPLUS
     at_cap = np.stack([p.by_class[:, -1] for p in passes]) @ share / (K * tolerance) - reach / tolerance == beyond
     misfit = cp.sum_squares(R @ share / K - d) / scale
-    aim = misfit + _PRICE * (sum(cp.sum(e) for e in excess) + cp.norm1(beyond))
+    aim = misfit + price * (sum(cp.sum(e) for e in excess) + cp.norm1(beyond))
     rows = [total, at_cap, *(row for pair in bands for row in pair)]
     for pull in _PULLS:
         change = cp.sum_squares(share - K * start) / K
@@ -197,5 +205,3 @@ def _solve(
 
 _PULLS = (0.0, 1e-3, 1e-2)
 """Where the program is too flat for the solver, it is solved again with a pull to the weights at hand (a proximal step)."""
-_PRICE = 0.1
-"""Price of exceeding the pass tolerance by itself at one budget, where a mean square error of one costs one."""

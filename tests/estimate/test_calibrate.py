@@ -245,7 +245,7 @@ def test_weights_are_those_of_least_squares_and_leaving_a_class_out_costs_its_lo
     rows, q = rng.normal(size=(5, 40)), np.array([0.1, 0.2, 0.3, 0.15, 0.25])
     rows = np.hstack([rows, np.full((5, 1), 1e3)])  # the sum of weights, firmly
     target = q @ rows + np.append(0.05 * rng.normal(size=40), 0.0)
-    found = best_weights(np.full(5, 0.2), rows, target, [no_rows(5)], 0.01, 1)
+    found = best_weights(np.full(5, 0.2), rows, target, [no_rows(5)], 0.01, 1.0, 1)
     expected = np.linalg.lstsq(rows.T, target)[0]
     np.testing.assert_allclose(found.weights, expected, atol=1e-4)
     misfit = ((expected @ rows - target) ** 2).sum()
@@ -266,7 +266,7 @@ def test_pass_stays_within_the_tolerance_and_its_price_is_the_derivative() -> No
             by_class=np.array([[1.0, 1.0], [0.0, 1.0]]),
             entered=np.zeros(2, dtype=bool),
         )
-        found = best_weights(start, rows, target, [p], 0.1, 2)
+        found = best_weights(start, rows, target, [p], 0.1, 1.0, 2)
         return found.weights, float(((found.weights @ rows - target) ** 2).sum()), float(found.by_pass[0][0])
 
     start = np.array([0.5, 0.5])
