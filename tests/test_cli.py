@@ -277,7 +277,14 @@ def test_a_broken_specification_is_one_line_that_names_the_file_and_field(
 
 def process(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "eqsolver.cli", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload]
+    return subprocess.Popen(  # type: ignore[call-overload]
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_interruptible, **options
+    )
+
+
+def _interruptible() -> None:
+    """A shell's background jobs ignore interrupts, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_closed_pipe_is_no_fault(market: Path) -> None:

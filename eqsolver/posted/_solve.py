@@ -21,6 +21,7 @@ from eqsolver.technology import (
     PerLevel,
     Production,
     Steps,
+    Wide,
     all_steps,
     along_hull,
     best_cascades,
@@ -179,7 +180,7 @@ def solve(
         oracle_relaxed=knowing.relaxed,
         undercutting=undercut(asks.market_price, np.stack([sold_for, sold_for]), factor, rounds),
         arbitrageurs={a.name: _arbitrageur(made, a, asks, points, tolerance) for a in market.arbitrageurs},
-        grid=tuple(axis.size for axis in made.grid),
+        grid=_grid_sizes(made),
         exact=made.exact,
         moved=made.moved,
         reach=max(made.reach, float(asks.reach.max())),
@@ -201,6 +202,12 @@ def _default_levels(market: Market, listed: Sequence[Steps], made: Production) -
     top = made.reach
     low = offered - POINTS_BELOW
     return np.linspace(low if 0 < low < top else top / DEFAULT_LEVELS, top, DEFAULT_LEVELS)
+
+
+def _grid_sizes(made: Production) -> tuple[int, ...]:
+    """Grid points of the providers in access that are put on a grid, in the market's order."""
+    on = made.usable if isinstance(made, Wide) else made.access
+    return tuple(axis.size for _, axis in sorted(zip(on, made.grid, strict=True), key=lambda pair: pair[0]))
 
 
 def _cascade(market: Market, pairs: Sequence[tuple[str, float]]) -> Cascade:

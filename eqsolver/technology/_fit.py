@@ -13,13 +13,15 @@ from eqsolver.technology._cascade import threshold_table
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
 from eqsolver.technology._path import Block
 from eqsolver.technology._policies import promising_cascades, weighted
+from eqsolver.technology._scores import margin_scores
+from eqsolver.technology._single import zoom_single
 from eqsolver.technology._technology import Technology
 from eqsolver.technology._zoom import SPAN, zoom
 
 _ROWS = 4096
 """Threshold vectors tabulated per order; with more on the grid, every few, and then those around the best."""
 
-STARTS = 3
+STARTS = 8
 """Cascades per level that are zoomed in upon."""
 
 FIRST_ROUNDS = 3
@@ -27,6 +29,15 @@ FIRST_ROUNDS = 3
 
 LEADERS = 3
 """Single cascades whose neighbourhoods are searched."""
+
+RANKED = 200
+"""Single cascades remembered, the best first."""
+
+ORDERS = 6
+"""Orders of providers whose best single cascade is searched around widely; then the LEADERS among all."""
+
+WIDE = 8.0
+"""That search looks at thresholds this many times as small and as large."""
 
 STRIDE = 8.0
 """How many grid points away the first round of that search looks, beyond local optima of the grid."""
@@ -54,7 +65,7 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
     -----
     All orders and grid thresholds at once; then, unless the grid is exact, each level's most promising cascades are zoomed
     in upon a little, and the best found for it all the way. One walk prices a cascade at every level, so what is found for
-    one serves its neighbours. The single cascade's thresholds are moved one at a time, or neighbours swapped.
+    one serves its neighbours. Single cascades are searched by all thresholds at once (`zoom_single`), then moved one at a time.
     Optimal on an exact grid; elsewhere a local optimum (for how far from the best policy, see `schedule_bound`).
     Where no level has a market price, the single cascade is the one that reaches most levels, most cheaply.
     """
@@ -68,6 +79,9 @@ def best_cascades(made: Technology, prices: FloatArray, levels: FloatArray, mark
         holders = [_useful(made, path) for path in search.per_level.paths]
         starts = [(path, float(level)) for path, level in zip(holders, levels, strict=True) if path]
         search.offer(_filled(made, path) for path in zoom(made, prices, starts, rounds=ROUNDS))
+        for wide, rounds, count in ((WIDE, 2, ORDERS), (2.0, ROUNDS, LEADERS)):
+            for best in search.of_orders(count):
+                search.offer(zoom_single(made, prices, levels, market_price, best, wide=wide, rounds=rounds))
         for halvings in range(ROUNDS):
             score = search.score
             search.offer([near for best in search.leaders for near in _neighbours(made, best, STRIDE * 0.5**halvings)])
@@ -96,7 +110,14 @@ class _Search:
 
     @property
     def leaders(self) -> list[Cascade]:
-        return [cascade for _, cascade in self._ranked]
+        return [cascade for _, cascade in self._ranked[:LEADERS]]
+
+    def of_orders(self, count: int) -> list[Cascade]:
+        """The best cascade of each of the best orders of providers."""
+        found: dict[tuple[int, ...], Cascade] = {}
+        for _, cascade in self._ranked:
+            found.setdefault(cascade.order, cascade)
+        return list(found.values())[:count]
 
     def offer(self, candidates: Iterable[Cascade]) -> None:
         for cascade in candidates:
@@ -109,7 +130,7 @@ class _Search:
             main, second = margin_scores(found.cost, self._market_price)
             self._ranked.append(((float(main), float(second)), cascade))
             self._ranked.sort(key=lambda entry: entry[0], reverse=True)
-            del self._ranked[LEADERS:]
+            del self._ranked[RANKED:]
             self.per_level = cheaper(self.per_level, found)
 
 
@@ -140,18 +161,6 @@ def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, ma
             [made.access[axis] for axis in order],
             [float(made.grid[axis][at]) for axis, at in zip(first, best, strict=True)],
         )
-
-
-def margin_scores(cost: FloatArray, market_price: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean margin per row, and a second criterion between rows of equal margin: levels reached, then cost."""
-    priced = np.isfinite(market_price)
-    reached = np.isfinite(cost)
-    scale = np.max(cost, initial=1e-300, where=reached)
-    second = reached.sum(axis=-1) - np.where(reached, cost / scale, 0.0).sum(axis=-1) / (cost.shape[-1] + 1)
-    if not priced.any():
-        return np.zeros(cost.shape[:-1]), second
-    margin = np.maximum(1.0 - cost[..., priced] / market_price[priced], 0.0)
-    return margin.mean(axis=-1), second
 
 
 def _with_rest(made: Technology, order: list[int], tops: list[float]) -> Cascade:

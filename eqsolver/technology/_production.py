@@ -80,9 +80,8 @@ def build(
         raise UsageError("no provider in access ever solves a problem within the cap")
     if points is not None and points < 2:
         raise UsageError(f"a grid needs at least 2 points, not {points}")
-    if len(bought) <= ON_GRID:
-        return grid_technology(market, terms, listed, bought, points=points, tolerance=tolerance, levels=levels)
-    usable = tuple(sorted((i for i in bought if listed[i].at.size), key=lambda i: market.names[i]))
+    bought = tuple(sorted(bought, key=lambda i: market.names[i]))  # the order of a market's providers changes nothing
+    usable = bought if len(bought) <= ON_GRID else tuple(i for i in bought if listed[i].at.size)
     if len(usable) <= ON_GRID:
         return grid_technology(market, terms, listed, usable, points=points, tolerance=tolerance, levels=levels)
     sizes = [listed[i].at.size + 1 for i in usable]

@@ -27,7 +27,7 @@ class Technology:
     """The production set of a market on a product grid of allotments: solved share and units needed, free of prices.
 
     market : the M providers that sell. rules : what is allotted and counted. steps : M exact step lists.
-    access : positions in the market of the A providers that policies may buy from.
+    access : positions in the market of the A providers that policies may buy from, by name.
     grid : A arrays (J_a,) of allotments, 0 first.
     survival : (J_1, ..., J_A) share of the market left unsolved at each node.
     edges : A such arrays, expected units of provider a bought on the step from node j to j + e_a.

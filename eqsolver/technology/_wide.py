@@ -53,6 +53,7 @@ class Wide:
     reach : the highest level that a path found reaches. points : of a provider when it is let into a path.
     tolerance : relative; the search ends when a round improves no level by more.
     moved : largest relative change of an optimum in the last round of the search at posted prices.
+    cores : product grids of small sets of the providers most used: at any prices their schedules are good paths to start from.
     """
 
     market: Market
@@ -66,6 +67,7 @@ class Wide:
     points: int
     tolerance: float
     moved: float
+    cores: tuple[Technology, ...]
     exact: bool = False
 
     @property
@@ -103,16 +105,15 @@ def wide(
 ) -> Wide:
     """Grow good paths over many providers.
 
-    bought : positions of the providers in access. points, tolerance : see `Wide`. levels : (L,) those that matter most.
+    bought : positions of the providers in access, by name. points, tolerance : see `Wide`. levels : (L,) those that matter most.
 
     Notes
     -----
     Paths start from each provider alone, from the greedy index (most solved per money, then again among what is left), and,
     in a second pool, from the optimal schedules of every small set of the providers most used; each pool is improved by itself
-    before the two meet, so that neither start hides the other's optimum. Providers are taken in the order of their names,
-    so that the order of a market's providers changes nothing.
+    before the two meet, so that neither start hides the other's optimum.
     """
-    usable = tuple(sorted((i for i in bought if listed[i].at.size), key=lambda i: market.names[i]))
+    usable = tuple(i for i in bought if listed[i].at.size)
     prices = market.prices
 
     def starts(at: FloatArray) -> Pool:
@@ -146,7 +147,8 @@ def wide(
         pool.offer(path)
     grown(pool, searched)
     cores = Pool(market, terms, listed, prices, levels)
-    for made in core_technologies(market, terms, listed, most_used(pool)):
+    small = core_technologies(market, terms, listed, most_used(pool))
+    for made in small:
         for path in dict.fromkeys(schedules(made, prices, levels).paths):
             cores.offer(path)
     improve(cores, searched, COARSE, tolerance)
@@ -166,6 +168,7 @@ def wide(
         points=detail.points,
         tolerance=tolerance,
         moved=moved,
+        cores=tuple(small),
     )
 
 
@@ -208,8 +211,11 @@ def _watched(
 
 
 def wide_schedules(made: Wide, prices: FloatArray, levels: FloatArray) -> PerLevel:
-    """The cheapest schedules found: known paths, improved at the levels asked for."""
+    """The cheapest schedules found: known paths and those of the cores, improved at the levels asked for."""
     pool = made.pool(prices, levels)
+    for core in made.cores:
+        for path in dict.fromkeys(schedules(core, prices, levels).paths):
+            pool.offer(path)
     improve(pool, made.searched, made.detail, made.tolerance)
     return pool.policies()
 

@@ -11,12 +11,13 @@ from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology._curves import SLACK
 from eqsolver.technology._evaluate import Cascade
-from eqsolver.technology._fit import BestCascades, margin_scores
+from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._merge import Merged, joined
 from eqsolver.technology._path import Path
 from eqsolver.technology._pool import Pool
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import REACH
+from eqsolver.technology._scores import margin_scores
 from eqsolver.technology._search import BATCH_BYTES, Detail, Ladders, around, divided, merge_providers
 from eqsolver.technology._steps import Steps
 

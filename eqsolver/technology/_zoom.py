@@ -14,7 +14,7 @@ from eqsolver.technology._path import Block
 from eqsolver.technology._schedule import REACH
 from eqsolver.technology._technology import Technology
 
-VECTORS = 512
+VECTORS = 1024
 """Threshold vectors looked at per cascade and round."""
 
 MOST = 32
@@ -106,15 +106,18 @@ def _tables(
     for number, window in enumerate(windows):
         for block, (i, _) in enumerate(window.path):
             where.setdefault(i, []).append((number, block))
-    points = {i: np.concatenate([_allotment(made, i, picks[w][b]) for w, b in users]) for i, users in where.items()}
+    looked = {
+        i: np.unique(np.concatenate([picks[w][b] for w, b in users]), return_inverse=True) for i, users in where.items()
+    }  # windows overlap: a curve is read once
     problems, q = np.arange(made.market.weights.size), made.market.weights
     for begin in range(0, problems.size, _BLOCK):
         rows = problems[begin : begin + _BLOCK]
         pieces: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
         for i, users in where.items():
-            S, F = curves(made.market.providers[i].take(rows), points[i], made.rules)
-            ends = np.cumsum([picks[w][b].size for w, b in users])[:-1]
-            pieces |= dict(zip(users, zip(np.split(S, ends, axis=1), np.split(F, ends, axis=1), strict=True), strict=True))
+            positions, place = looked[i]
+            S, F = curves(made.market.providers[i].take(rows), _allotment(made, i, positions), made.rules)
+            columns = np.split(place.ravel(), np.cumsum([picks[w][b].size for w, b in users])[:-1])
+            pieces |= {user: (S[:, column], F[:, column]) for user, column in zip(users, columns, strict=True)}
         for number, window in enumerate(windows):
             standing, paid = q[None, rows], np.zeros(())
             for block, (i, _) in enumerate(window.path):
