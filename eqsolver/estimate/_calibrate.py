@@ -12,7 +12,7 @@ from eqsolver._base import UsageError
 from eqsolver.estimate._aims import Watched, aim, watched
 from eqsolver.estimate._classes import Classes, largest_pass_error, reach_surplus
 from eqsolver.estimate._groups import group_classes
-from eqsolver.estimate._improve import Evidence, Fitted, improve
+from eqsolver.estimate._improve import Evidence, Fitted, improve, settle
 from eqsolver.estimate._margins import Best, Judged, cheapest, groups
 from eqsolver.market import Geometric, Market, Sampled
 
@@ -20,9 +20,11 @@ SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
 ROUNDS = 3
 """Improvements at each of these sizes."""
-FIRST_PRICE, REPRICED = 0.1, 3.0
-"""Price of exceeding the tolerated pass error at first, and by how much it rises while pass is further from its goal than
-margins are, or else falls."""
+FIRST_PRICE, REPRICED, PRICES = 0.1, 3.0, 3
+"""Price of exceeding the tolerated pass error at first; by how much it rises while pass is further from its goal than margins
+are, or else falls, until it is between two that were tried; how many are tried in a round, at most."""
+HELPS = 0.95
+"""No further price is tried in a round once one leaves more than this share of the distance that it was to shorten."""
 PRESSED = 0.88
 """Share of the tolerated pass error beyond which pass is pressed on."""
 NEARLY, HARDER = 0.75, 1.5
@@ -72,6 +74,15 @@ class Calibration:
         return len(self.market.weights)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Round:
+    """The closest fit of a round."""
+
+    made: Calibration
+    fitted: Fitted
+    found: Sequence[Best]
+
+
 def calibrate(
     market: Market,
     *,
@@ -106,7 +117,9 @@ def calibrate(
     THEORY section 2. What a fixed policy solves and costs is linear in the weights of classes. So classes are fitted to the
     policies that are cheapest in the logs, then also to those that are cheapest among the classes (a cutting-plane method:
     whatever the classes make too cheap is to cost what it costs in the logs), round by round, with half of `classes` first and
-    more only where the goals are not met.
+    more only where the goals are not met. The cap is the unit of money throughout, so that a currency changes nothing; a
+    lower price of exceeding the pass tolerance is better for margins, so each round looks for the one at which both are as
+    close to their goals.
     """
     if classes < 1:
         raise UsageError(f"classes = {classes}: a specification needs at least 1 class")
@@ -128,42 +141,52 @@ def calibrate(
         raise UsageError(f"teacher {teacher!r}: the market needs it and a student beside it; it has {', '.join(market.names)}")
     tell = progress or (lambda line: None)
     tell("cheapest policies of the logs")
-    watch = [watched(market, names, cap) for names in groups(market, teacher)]
-    spend = [p.spend for p in market.providers]
-    evidence = Evidence.of(logs, spend, market.weights, cap)
+    spend = [p.spend / cap for p in market.providers]
+    inside = replace(
+        market, providers=tuple(replace(p, spend=w) for p, w in zip(market.providers, spend, strict=True)), max_budget=1.0
+    )
+    watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
+    evidence = Evidence.of(logs, spend, market.weights, 1.0)
     sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
     now = Fitted(
-        classes=group_classes(logs, spend, market.weights, cap, sizes[0]),
+        classes=group_classes(logs, spend, market.weights, 1.0, sizes[0]),
         held=tuple(np.zeros(0) for _ in logs),
     )
     rng = np.random.default_rng(seed)
+    tolerance = PRESSED * goals.pass_error
     best: Calibration | None = None
     limits = [size for size in sizes for _ in range(ROUNDS)]
     price = FIRST_PRICE
     for limit in limits:
-        now = improve(
-            now,
-            evidence,
-            [aim(w) for w in watch],
-            limit=limit,
-            tolerance=PRESSED * goals.pass_error,
-            price=price,
-            rng=rng,
-        )
-        part = _specification(market, now.classes, cap)
-        found = [cheapest(part.restrict(w.logs.names), w.levels, cap) for w in watch]
-        made = _judged(part, evidence, now.classes, watch, found, goals, seed)
-        tell(
-            f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
-            f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
-        )
-        if best is None or _distance(made) < _distance(best):
-            best = made
-        if made.met:
-            return made
-        of_pass, of_margins = _distances(made)
-        price *= REPRICED if of_pass > of_margins else 1 / REPRICED
-        watch = [_sharpened(w, b, goals) for w, b in zip(watch, found, strict=True)]
+        aims = [aim(w) for w in watch]
+        pool = improve(now, evidence, aims, limit=limit, tolerance=tolerance, price=price, rng=rng)
+        closest: _Round | None = None
+        low, high, shortened = 0.0, math.inf, -1
+        before = (math.inf, math.inf)
+        for _ in range(PRICES):
+            price = math.sqrt(low * high) if low > 0 and high < math.inf else (low * REPRICED or min(high / REPRICED, price))
+            fitted = settle(pool, evidence, aims, tolerance=tolerance, price=price)
+            part = _specification(inside, fitted.classes, 1.0)
+            found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
+            made = _judged(_specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, goals, seed)
+            tell(
+                f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
+                f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
+            )
+            if made.met:
+                return made
+            if closest is None or _distance(made) < _distance(closest.made):
+                closest = _Round(made=made, fitted=fitted, found=found)
+            now_at = _distances(made)
+            if shortened >= 0 and now_at[shortened] > HELPS * before[shortened]:
+                break
+            before, shortened = now_at, int(np.argmax(now_at))
+            low, high = (price, high) if shortened == 0 else (low, price)
+        assert closest is not None, "there is a first price"
+        now = closest.fitted
+        if best is None or _distance(closest.made) < _distance(best):
+            best = closest.made
+        watch = [_sharpened(w, b, goals) for w, b in zip(watch, closest.found, strict=True)]
     assert best is not None, "there is a round for every size"
     return best
 
@@ -177,8 +200,9 @@ def _sharpened(market: Watched, found: Best, goals: Goals) -> Watched:
 
 
 def _specification(market: Market, fit: Classes, cap: float) -> Market:
+    """A market by classes whose costs are in units of the cap."""
     providers = tuple(
-        replace(provider, odds=Geometric(success=p), spend=w)
+        replace(provider, odds=Geometric(success=p), spend=cap * w)
         for provider, p, w in zip(market.providers, fit.success, fit.spend, strict=True)
     )
     return replace(market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={})

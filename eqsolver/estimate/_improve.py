@@ -101,10 +101,22 @@ def improve(
         pressed = [(p.budgets[force != 0], force[force != 0]) for p, force in zip(passes, found.by_pass, strict=True)]
         new, columns = _entering(varied(classes, CANDIDATES, anchors, rng), evidence, aims, found.by_row, pressed)
         classes, rows = classes.and_also(new), np.vstack([rows, columns])
-    passes = _passes(classes, evidence, held, exactly=True)
-    q = best_weights(classes.weights, rows, target, passes, tolerance, price, LAST_ROUNDS).weights
-    q = np.where(q > DROPPED, q, 0.0)
-    return Fitted(classes=replace(classes, weights=q / q.sum()).take(q > 0), held=tuple(held))
+    return Fitted(classes=classes, held=tuple(held))
+
+
+def settle(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
+    """The best weights of given classes, pass held at every step of theirs and the logs'; classes without weight are left out.
+
+    Parameters, errors : as of `improve`.
+    """
+    classes = now.classes
+    target = evidence.weights @ _rows(evidence.odds, evidence.spend, evidence, aims)
+    rows = _rows(classes.odds, list(classes.spend), evidence, aims)
+    passes = _passes(classes, evidence, now.held, exactly=True)
+    found = best_weights(classes.weights, rows, target, passes, tolerance, price, LAST_ROUNDS)
+    q = np.where(found.weights > DROPPED, found.weights, 0.0)
+    held = tuple(p.budgets[force != 0] for p, force in zip(passes, found.by_pass, strict=True))
+    return Fitted(classes=replace(classes, weights=q / q.sum()).take(q > 0), held=held)
 
 
 ROUNDS, LAST_ROUNDS = 2, 10

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from scipy import special
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.estimate import Calibration, Goals, _calibrate, _improve, _margins, calibrate
-from eqsolver.estimate._aims import aim, watched
+from eqsolver.estimate._aims import Aim, aim, watched
 from eqsolver.estimate._classes import Classes, jumps, varied
+from eqsolver.estimate._improve import Evidence, Fitted
 from eqsolver.estimate._margins import cheapest
 from eqsolver.estimate._policies import policies
 from eqsolver.estimate._weights import PassRows, best_weights
@@ -168,13 +171,56 @@ def test_half_of_the_classes_are_tried_first_and_no_more_than_the_goals_need(
     monkeypatch.setattr(_calibrate, "SIZES", (8, 16))
     easy = Goals(pass_error=1.0, margin_mean=1.0, margin_worst=1.0)
     assert calibrate(few_logs(), classes=12, goals=easy).classes <= 6
-    told: list[str] = []
+    limits: list[int] = []
+
+    def recorded(now: Fitted, evidence: Evidence, aims: Sequence[Aim], **asked: Any) -> Fitted:
+        limits.append(asked["limit"])
+        return _improve.improve(now, evidence, aims, **asked)
+
+    monkeypatch.setattr(_calibrate, "improve", recorded)
     hard = Goals(pass_error=1e-4, margin_mean=1e-4, margin_worst=1e-4)
-    found = calibrate(few_logs(), classes=12, goals=hard, progress=told.append)
+    found = calibrate(few_logs(), classes=12, goals=hard)
     assert not found.met
-    assert [int(line.split()[0]) for line in told if "points" in line] == sorted(
-        int(line.split()[0]) for line in told if "points" in line
-    )
+    assert found.classes <= 12
+    assert limits == [6, 12]
+
+
+def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It rises while pass is the further from its goal, falls while margins are, and ends between the two."""
+    prices: list[float] = []
+
+    def recorded(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
+        prices.append(price)
+        return _improve.settle(now, evidence, aims, tolerance=tolerance, price=price)
+
+    told: list[str] = []
+    monkeypatch.setattr(_calibrate, "settle", recorded)
+    monkeypatch.setattr(_calibrate, "PRICES", 6)
+    monkeypatch.setattr(_calibrate, "HELPS", np.inf)
+    goals = Goals(pass_error=0.002, margin_mean=0.002, margin_worst=0.004)
+    calibrate(few_logs(), classes=8, goals=goals, progress=told.append)
+    lines = [[float(word) / 100 for word in line.split() if "." in word] for line in told if "points" in line]
+    low, high = 0.0, np.inf
+    for price, (of_pass, mean, worst) in zip(prices, lines, strict=True):
+        assert low <= price <= high
+        if of_pass / 0.002 > max(mean / 0.002, worst / 0.004):
+            low = price
+        else:
+            high = price
+    assert len(set(prices)) == 6
+
+
+def test_no_more_prices_are_tried_where_a_price_changes_nothing(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices: list[float] = []
+
+    def indifferent(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
+        prices.append(price)
+        return _improve.settle(now, evidence, aims, tolerance=tolerance, price=1.0)
+
+    monkeypatch.setattr(_calibrate, "settle", indifferent)
+    monkeypatch.setattr(_calibrate, "PRICES", 6)
+    calibrate(few_logs(), classes=8, goals=Goals(pass_error=1e-4, margin_mean=1e-4, margin_worst=1e-4))
+    assert len(prices) == 2
 
 
 def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,16 +341,18 @@ def test_jumps_are_costs_that_several_problems_share() -> None:
     np.testing.assert_array_equal(found, [0.2])
 
 
-def test_what_is_aimed_at_does_not_depend_on_the_currency(quick: None) -> None:
+def test_classes_follow_the_currency(quick: None) -> None:
     home = few_logs(12)
     abroad = replace(
         home, providers=tuple(replace(p, spend=2.0**20 * p.spend) for p in home.providers), max_budget=2.0**20 * CAP
     )
-    here, there = (
-        aim(watched(market, ["a", "b"], cap)).rows([p.odds for p in market.providers], [p.spend for p in market.providers])
-        for market, cap in ((home, CAP), (abroad, 2.0**20 * CAP))
-    )
-    np.testing.assert_allclose(there, here, rtol=1e-9, atol=1e-9)
+    here, there = calibrate(home, classes=12), calibrate(abroad, classes=12)
+    assert there.market.max_budget == 2.0**20 * CAP
+    np.testing.assert_array_equal(there.market.weights, here.market.weights)
+    for one, other in zip(here.market.providers, there.market.providers, strict=True):
+        np.testing.assert_array_equal(other.spend, 2.0**20 * one.spend)
+    np.testing.assert_allclose(list(there.pass_error.values()), list(here.pass_error.values()), rtol=1e-9)
+    assert there.margin_error_worst == pytest.approx(here.margin_error_worst, rel=1e-9)
 
 
 def test_more_than_four_providers_are_judged_by_every_pair(quick: None) -> None:
