@@ -26,3 +26,26 @@ def cascades_one_by_one(
         reached = at < path_pass.size
         cost[row, reached] = path_cost[at[reached]]
     return cost
+
+
+def cascade_on_grid(
+    q: np.ndarray,
+    S: Sequence[np.ndarray],
+    F: Sequence[np.ndarray],
+    prices: np.ndarray,
+    order: Sequence[int],
+    tops: Sequence[int],
+    levels: np.ndarray,
+) -> np.ndarray:
+    """Cost of one cascade at every level, (L,): grid points `tops` of the providers in `order`, infinite beyond its reach.
+
+    q : (N,) weights. S, F : per provider (N, J) survival and list-price spend on its grid. prices : (M,) multipliers.
+    """
+    unsolved, paid = q, 0.0
+    passes, costs = [], []
+    for i, top in zip(order, tops, strict=True):
+        passes.append(1 - unsolved @ S[i][:, : top + 1])
+        costs.append(paid + prices[i] * (unsolved @ F[i][:, : top + 1]))
+        unsolved, paid = unsolved * S[i][:, top], costs[-1][-1]
+    at = np.searchsorted(np.concatenate(passes), levels - 1e-12)
+    return np.append(np.concatenate(costs), np.inf)[at]

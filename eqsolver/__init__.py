@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         write_spec,
     )
     from eqsolver.posted import Distillation, Entry, Solution, distill, enter, solve
+    from eqsolver.robust import Learning, RobustAllocation, learn, robust
     from eqsolver.technology import Technology, technology
 
 _ROOMS = {
@@ -59,6 +60,7 @@ _ROOMS = {
         "write_spec",
     ),
     "posted": ("Distillation", "Entry", "Solution", "distill", "enter", "solve"),
+    "robust": ("Learning", "RobustAllocation", "learn", "robust"),
     "technology": ("Technology", "technology"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -72,6 +74,7 @@ __all__ = [
     "EqsolverError",
     "Equilibrium",
     "Geometric",
+    "Learning",
     "Market",
     "MarketError",
     "NotCertified",
@@ -79,6 +82,7 @@ __all__ = [
     "Population",
     "Provider",
     "Regime",
+    "RobustAllocation",
     "Sampled",
     "Solution",
     "Target",
@@ -89,7 +93,9 @@ __all__ = [
     "distill",
     "enter",
     "equilibrium",
+    "learn",
     "load",
+    "robust",
     "solve",
     "sweep",
     "technology",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eqsolver._errors import UsageError
 
 if TYPE_CHECKING:
+    from eqsolver.game import Balanced, Logit
     from eqsolver.market import Consumers
 
 
@@ -81,7 +82,7 @@ def pairs(text: str | None, option: str) -> list[tuple[str, float]] | None:
 
 
 def consumers(text: str | None, option: str = "--value") -> list[Consumers] | None:
-    """`lognormal:MEDIAN:SIGMA`, `uniform:LO:HI`, `target:u:r`, `value:v`, separated by commas."""
+    """`lognormal:MEDIAN:SIGMA`, `uniform:LO:HI`, `target:u:r`, `value:v`, `empirical:FILE`, separated by commas."""
     if text is None:
         return None
     from eqsolver.market import Population, Target, Value
@@ -89,11 +90,14 @@ def consumers(text: str | None, option: str = "--value") -> list[Consumers] | No
     found: list[Consumers] = []
     for part in text.split(","):
         kind, *given = part.strip().split(":")
+        if kind == "empirical" and given:
+            found += _empirical(part.strip().partition(":")[2], option)
+            continue
         wanted = {"lognormal": 2, "uniform": 2, "target": 2, "value": 1}.get(kind)
         if wanted is None or len(given) != wanted:
             raise UsageError(
                 f"{option} {text!r}: {part.strip()!r} is none of "
-                "lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V"
+                "lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V, empirical:FILE"
             )
         numbers = [number(piece, option, text) for piece in given]
         match kind:
@@ -104,6 +108,33 @@ def consumers(text: str | None, option: str = "--value") -> list[Consumers] | No
             case _:
                 found.append(Population(distribution=kind, parameters=(numbers[0], numbers[1])))
     return found
+
+
+def _empirical(path: str, option: str) -> list[Consumers]:
+    """Value types of equal mass, one in all, from a file with one value a line."""
+    from eqsolver.market import Value
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [(n, line.strip()) for n, line in enumerate(file, 1) if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option} empirical:{path}: cannot be read: {error}") from None
+    if not lines:
+        raise UsageError(f"{option} empirical:{path}: the file has no values; give one a line")
+    values = [number(line, option, f"empirical:{path}, line {n}") for n, line in lines]
+    return [Value(value=value, mass=1 / len(values)) for value in values]
+
+
+def demand(text: str) -> Logit | Balanced | None:
+    """`exact`, `logit:SCALE` or `balanced`."""
+    from eqsolver.game import Balanced, Logit
+
+    kind, colon, scale = text.partition(":")
+    if kind == "logit" and colon:
+        return Logit(scale=number(scale, "--demand", text))
+    if text not in ("exact", "balanced"):
+        raise UsageError(f"--demand {text!r}: give exact, logit:SCALE (money, such as logit:0.02) or balanced")
+    return Balanced() if text == "balanced" else None
 
 
 def axis(text: str) -> tuple[str, list[float]]:

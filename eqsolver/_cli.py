@@ -37,6 +37,14 @@ class Allocation(StrEnum):
     attempts = "attempts"
 
 
+class Estimator(StrEnum):
+    """How success probabilities are estimated from logs."""
+
+    unbiased = "unbiased"
+    npml = "npml"
+    beta = "beta"
+
+
 MarketPaths = Annotated[
     list[Path], typer.Argument(metavar="MARKET...", help="A TOML specification, attempt logs (JSONL), or a folder of logs.")
 ]
@@ -47,6 +55,10 @@ Access = Annotated[str | None, typer.Option(metavar="a,b", help="What the arbitr
 Accountings = Annotated[Accounting, typer.Option(help="Count only attempts made as spent, or leftover budget too.")]
 Allocations = Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")]
 MaxAttempts = Annotated[int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")]
+Estimators = Annotated[
+    Estimator,
+    typer.Option(help="Of odds from logs: unbiased but optimistic at the frontier; or npml, beta: honest about few attempts."),
+]
 Prices = Annotated[str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")]
 Seed = Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")]
 Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
@@ -80,6 +92,15 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit from None
 
     return run
+
+
+def estimator_named(chosen: Estimator) -> Any:
+    """The estimator of `eqsolver.estimate`; None for the unbiased one, which needs none."""
+    if chosen is Estimator.unbiased:
+        return None
+    from eqsolver.estimate import ESTIMATORS
+
+    return ESTIMATORS[chosen.value]
 
 
 def stop(message: str, code: int) -> NoReturn:

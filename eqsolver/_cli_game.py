@@ -33,6 +33,10 @@ Regimes = Annotated[
     str, typer.Option(metavar="a,b", help="Of direct, matching, monopoly, competitive, and those of the market file.")
 ]
 Strategic = Annotated[str | None, typer.Option(metavar="a,b", help="Who chooses prices; others keep theirs. [default: all]")]
+Private = Annotated[
+    str | None,
+    typer.Option(metavar="a,b", help="Not on sale: arbitrageurs' own, such as a distilled student, at posted prices."),
+]
 MarginalCost = Annotated[
     str | None, typer.Option(metavar="0.4|a=0.4,...", help="Instead of the market's, as a share of list price.")
 ]
@@ -40,20 +44,31 @@ ValueOption = Annotated[
     str | None,
     typer.Option(
         metavar="KIND:...,...",
-        help="Consumers instead of the market's: lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V.",
+        help="Consumers instead of the market's: lognormal:MEDIAN:SIGMA, uniform:LO:HI, target:LEVEL:BUDGET, value:V, "
+        "empirical:FILE (one value a line).",
     ),
 ]
 Jobs = Annotated[int, typer.Option(metavar="n", help="Games solved at once; -1: one per core.")]
 Bounds = Annotated[str | None, typer.Option(metavar="lo:hi", help="Lowest and highest multiplier of list price.")]
+DemandOption = Annotated[
+    str,
+    typer.Option(
+        "--demand",
+        metavar="exact|logit:SCALE|balanced",
+        help="How consumers pick a seller: the best offer, by taste, or as a marketplace shares traffic (price^-2).",
+    ),
+]
 
 
 def equilibrium(
     market: MarketPaths,
     regimes: Regimes = "direct,matching,monopoly,competitive",
     strategic: Strategic = None,
+    private: Private = None,
     marginal_cost: MarginalCost = None,
     value: ValueOption = None,
     price_bounds: Bounds = None,
+    demand: DemandOption = "exact",
     tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
     tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
     max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
@@ -75,9 +90,11 @@ def equilibrium(
     options: dict[str, Any] = {
         "regimes": arguments.names(regimes, "--regimes"),
         "strategic": arguments.names(strategic, "--strategic"),
+        "private": arguments.names(private, "--private") or [],
         "consumers": arguments.consumers(value),
         "marginal_costs": arguments.marginal_costs(marginal_cost),
         "price_bounds": arguments.price_bounds(price_bounds),
+        "demand": arguments.demand(demand),
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
@@ -86,6 +103,7 @@ def equilibrium(
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "points": points,
+        "response_map": figures is not None,
         "bootstrap": bootstrap,
         "seed": seed,
         "jobs": jobs,
@@ -114,9 +132,11 @@ def sweep(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="results.csv", help="CSV, or .parquet with pyarrow.")],
     regimes: Regimes = "direct,matching,monopoly,competitive",
     strategic: Strategic = None,
+    private: Private = None,
     marginal_cost: MarginalCost = None,
     value: ValueOption = None,
     price_bounds: Bounds = None,
+    demand: DemandOption = "exact",
     tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
     tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
     max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
@@ -126,25 +146,34 @@ def sweep(
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
+    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 0,
+    seed: Seed = 0,
     jobs: Jobs = 1,
-    backend: Annotated[str, typer.Option(help="Of joblib: loky, threading, or dask where a cluster is set up.")] = "loky",
+    backend: Annotated[
+        str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver[dask]).")
+    ] = "loky",
     unit: Unit = None,
+    figures: Figures = None,
     quiet: Quiet = False,
 ) -> None:
     """Equilibria over a grid of assumptions, resumed where an earlier run stopped (1 if a cell failed).
 
-    NAME: value, sigma, marginal-cost, marginal-cost.PROVIDER, capability.PROVIDER, price.PROVIDER, overhead,
-    overhead.ARBITRAGEUR, max-budget.
+    NAME: value, sigma, marginal-cost, marginal-cost.PROVIDER, capability.PROVIDER, price.PROVIDER, arbitrageurs (how many alike
+    ones quote), overhead, overhead.ARBITRAGEUR, max-budget.
     """
     from eqsolver._files import check_writable
 
     check_writable(output)
+    if figures is not None:
+        check_writable(figures, folder=True)
     axes = [arguments.axis(text) for text in over]
     options: dict[str, Any] = {
         "regimes": arguments.names(regimes, "--regimes"),
         "strategic": arguments.names(strategic, "--strategic"),
+        "private": arguments.names(private, "--private") or [],
         "marginal_costs": arguments.marginal_costs(marginal_cost),
         "price_bounds": arguments.price_bounds(price_bounds),
+        "demand": arguments.demand(demand),
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
@@ -153,6 +182,8 @@ def sweep(
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "points": points,
+        "bootstrap": bootstrap,
+        "seed": seed,
     }
     options = {name: chosen for name, chosen in options.items() if chosen is not None}
     with progress(quiet) as say:
@@ -165,6 +196,12 @@ def sweep(
         wanted = arguments.consumers(value)
         table = solve_all(loaded, axes, ledger=ledger, jobs=jobs, backend=backend, progress=say, consumers=wanted, **options)
     _save(table, output)
+    if figures is not None:
+        from eqsolver import report
+
+        drawn = report.save_sweep_figures(table, [name for name, _ in axes], figures, loaded.unit, loaded.name)
+        for path in drawn:
+            typer.echo(f"wrote {path}", err=True)
     failed = int(table["failed"].notna().sum()) if "failed" in table else 0
     if not quiet:
         typer.echo(f"Wrote {output}: {len(table)} rows of {len(table[[name for name, _ in axes]].drop_duplicates())} cells.")

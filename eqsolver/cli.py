@@ -14,6 +14,8 @@ from eqsolver._cli import (
     Accountings,
     Allocation,
     Allocations,
+    Estimator,
+    Estimators,
     Figures,
     Json,
     LogPaths,
@@ -30,6 +32,7 @@ from eqsolver._cli import (
     answers,
     app,
     check_outputs,
+    estimator_named,
     hand_over,
     installed,
     progress,
@@ -37,6 +40,8 @@ from eqsolver._cli import (
     tell_unreached,
 )
 from eqsolver._cli_game import equilibrium, sweep
+from eqsolver._cli_learn import learn
+from eqsolver._cli_robust import robust
 
 
 @app.command()
@@ -45,6 +50,7 @@ def solve(
     market: MarketPaths,
     providers: Providers = None,
     access: Access = None,
+    estimator: Estimators = Estimator.unbiased,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +83,7 @@ def solve(
     options: dict[str, Any] = {
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
+        "estimator": estimator_named(estimator),
         "levels": asked,
         "accounting": accounting.value,
         "allocation": allocation.value,
@@ -321,6 +328,8 @@ def schema() -> None:
 
 app.command()(answers(equilibrium))
 app.command()(answers(sweep))
+app.command()(answers(learn))
+app.command()(answers(robust))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from eqsolver.cli import app
 
+README = Path(__file__).parents[1] / "README.md"
 MARKET = """\
 max_budget = 2.0
 classes = [
@@ -47,26 +49,71 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-def test_json_has_every_documented_key(market: Path) -> None:
-    done = run("equilibrium", market, "--regimes", "direct,brokered", "--json", "-", *QUICK)
+def documented() -> list[str]:
+    """Keys in the first column of the README's table of `eqsolver equilibrium --json`."""
+    table = README.read_text(encoding="utf-8").split("`eqsolver equilibrium --json` writes")[1].split("\n\n")[1]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    return [key for cell in cells for key in re.findall(r"`(\w+)[^`]*`", cell)]
+
+
+ISSUED = {
+    "kind", "strategies", "epsilon", "arbitrageur_epsilon", "expected_price", "revenue", "profit", "units",
+    "arbitrageur_profit", "overhead", "consumer_bill", "consumer_surplus", "solved_share", "hhi", "cross_price",
+    "policies_added", "rounds",
+}  # fmt: skip
+"""What every regime must have, whatever else is documented."""
+
+
+def test_json_has_the_documented_keys_and_no_others(market: Path) -> None:
+    done = run("equilibrium", market, "--regimes", "direct,brokered", "--bootstrap", "2", "--json", "-", *QUICK)
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert {"market", "unit", "players", "consumers", "regimes", "posted", "version", "options"} <= set(found)
-    assert found["players"] == ["a", "b"]
+    known = documented()
+    assert len(known) == len(set(known)), "a key is documented twice"
+    emitted = set(found)
     for group in ("regimes", "posted"):
         assert list(found[group]) == ["direct", "brokered"]
         for regime in found[group].values():
-            wanted = {
-                "kind", "strategies", "epsilon", "arbitrageur_epsilon", "expected_price", "revenue", "profit", "units",
-                "arbitrageur_profit", "overhead", "consumer_bill", "consumer_surplus", "solved_share", "hhi", "cross_price",
-                "policies_added", "rounds",
-            }  # fmt: skip
-            assert wanted <= set(regime)
+            assert set(regime) >= ISSUED
+            emitted |= set(regime)
             paid = sum(regime["revenue"].values()) + sum(regime["arbitrageur_profit"].values()) + regime["overhead"]
             assert paid == pytest.approx(regime["consumer_bill"], rel=1e-9)
-    for provider in found["regimes"]["brokered"]["strategies"].values():
-        assert sum(provider["probabilities"]) == pytest.approx(1.0)
+            for name in ("a", "b"):
+                assert set(regime["epsilon"][name]) == {"absolute", "relative", "missed"}
+                assert set(regime["strategies"][name]) == {"prices", "probabilities"}
+                assert sum(regime["strategies"][name]["probabilities"]) == pytest.approx(1.0)
+                assert set(regime["cross_price"][name]) == {"a", "b"}
+    assert emitted == set(known)
+    assert found["players"] == ["a", "b"]
     assert found["posted"]["brokered"]["overhead"] > 0
+    assert set(found["options"]) == {
+        "regimes", "strategic", "private", "price_bounds", "demand", "tick", "tolerance", "max_rounds", "accounting",
+        "allocation", "max_budget", "max_attempts", "points", "bootstrap", "seed",
+    }  # fmt: skip
+
+
+def test_every_option_reaches_the_game(market: Path) -> None:
+    """Each option changes what the JSON says was asked for, or the answer itself."""
+    plain = json.loads(run("equilibrium", market, "--regimes", "direct", "--json", "-", *QUICK).stdout)
+    for option, key, value in (
+        (("--strategic", "a"), "strategic", ["a"]),
+        (("--private", "b"), "private", ["b"]),
+        (("--price-bounds", "0.5:2"), "price_bounds", [0.5, 2.0]),
+        (("--tolerance", "0.01"), "tolerance", 0.01),
+        (("--max-rounds", "77"), "max_rounds", 77),
+        (("--accounting", "budget"), "accounting", "budget"),
+        (("--allocation", "attempts", "--max-attempts", "2"), "allocation", "attempts"),
+        (("--max-budget", "1.5"), "max_budget", 1.5),
+        (("--seed", "5"), "seed", 5),
+    ):
+        done = run("equilibrium", market, "--regimes", "direct", "--json", "-", *option, *QUICK)
+        assert done.exit_code in (0, 1), done.output
+        assert json.loads(done.stdout)["options"][key] == value
+        assert plain["options"][key] != value
+    dear = json.loads(run("equilibrium", market, "--marginal-cost", "a=0.8", "--json", "-", *QUICK).stdout)
+    assert dear["marginal_costs"] == {"a": 0.8, "b": 0.3}
+    few = json.loads(run("equilibrium", market, "--providers", "a", "--unit", "EUR", "--json", "-", *QUICK).stdout)
+    assert (few["players"], few["unit"]) == (["a"], "EUR")
 
 
 def test_tables_say_what_is_assumed_and_figures_are_drawn(market: Path, tmp_path: Path) -> None:
@@ -74,7 +121,7 @@ def test_tables_say_what_is_assumed_and_figures_are_drawn(market: Path, tmp_path
     assert done.exit_code == 0, done.output
     assert "Assumed: marginal costs" in done.stdout
     assert "values lognormal" in done.stdout
-    for name in ("prices", "shifts"):
+    for name in ("prices", "shifts", "slopes", "responses"):
         assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -82,6 +129,17 @@ def test_tables_say_what_is_assumed_and_figures_are_drawn(market: Path, tmp_path
 def test_every_kind_of_consumers_can_be_given(market: Path, value: str) -> None:
     done = run("equilibrium", market, "--value", value, "--regimes", "competitive", *QUICK)
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("demand", ["logit:0.1", "balanced"])
+def test_smooth_demand_is_an_option(market: Path, demand: str) -> None:
+    options = ("--demand", demand, "--regimes", "direct", "--tolerance", "0.02", "--points", "16")
+    done = run("equilibrium", market, *options)
+    assert done.exit_code == 0, done.output
+    assert f"({demand})" in done.stdout
+    found = json.loads(run("equilibrium", market, *options, "--json", "-").stdout)
+    assert found["options"]["demand"] == demand
+    assert found["regimes"]["direct"]["kind"] == "pure"
 
 
 @pytest.mark.parametrize(
@@ -95,6 +153,9 @@ def test_every_kind_of_consumers_can_be_given(market: Path, value: str) -> None:
         (("--price-bounds", "1"), "lowest:highest"),
         (("--price-bounds", "3:1"), "low < high"),
         (("--tick", "-1"), "tick"),
+        (("--demand", "probit"), "exact, logit:SCALE"),
+        (("--demand", "logit"), "exact, logit:SCALE"),
+        (("--demand", "logit:-1"), "must be positive"),
     ],
 )
 def test_bad_usage_is_said_in_words_with_exit_code_two(market: Path, options: tuple[str, str], told: str) -> None:
@@ -102,6 +163,19 @@ def test_bad_usage_is_said_in_words_with_exit_code_two(market: Path, options: tu
     assert done.exit_code == 2
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_values_can_be_read_from_a_file(market: Path, tmp_path: Path) -> None:
+    values = tmp_path / "values.txt"
+    values.write_text("1.5\n\n3\n")
+    done = run("equilibrium", market, "--value", f"empirical:{values}", "--regimes", "direct", "--json", "-", *QUICK)
+    found = json.loads(done.stdout)
+    assert [(c["value"], c["mass"]) for c in found["consumers"]] == [(1.5, 0.5), (3.0, 0.5)]
+    for text, told in (("", "no values"), ("1\nx\n", "line 2"), ("-1", "-1")):
+        values.write_text(text)
+        wrong = run("equilibrium", market, "--value", f"empirical:{values}")
+        assert (wrong.exit_code, told in wrong.stderr) == (2, True), wrong.output
+    assert run("equilibrium", market, "--value", f"empirical:{tmp_path / 'none'}").exit_code == 2
 
 
 def test_logs_without_consumers_end_with_two_and_say_why(tmp_path: Path) -> None:
@@ -128,6 +202,10 @@ def test_a_sweep_writes_a_row_per_cell_regime_and_prices_and_resumes(market: Pat
     assert len(table) == 2 * 2 * 2
     assert run(*command).exit_code == 0
     assert out.read_bytes() == first
+    drawn = run(*command, "--figures", tmp_path / "figures", "--backend", "threading")
+    assert drawn.exit_code == 0
+    assert (tmp_path / "figures" / "statics-marginal-cost.png").read_bytes().startswith(b"\x89PNG")
+    assert run("sweep", market, "--over", "value=1", "--backend", "ray", "-o", out).exit_code == 2
     assert run("sweep", market, "--over", "nothing=1", "-o", out).exit_code == 2
     assert run("sweep", market, "--over", "value", "-o", out).exit_code == 2
     assert out.read_bytes() == first

@@ -26,11 +26,11 @@ RANKS = {
 }
 """Data flows down this list. A room imports those above it, never below, and never one of its own rank but itself."""
 
-FOUNDATION = {"_base", "_errors", "_files"}
+FOUNDATION = {"_base", "_compiled", "_errors", "_files", "_ledger"}
 """Modules at the top that every room may import; they import none."""
 
-COMMAND_LINE = {"cli", "_cli", "_cli_game", "_arguments"}
-"""The command line in four modules: the commands, what they share, and how their arguments are read."""
+COMMAND_LINE = {"cli", "_cli", "_cli_game", "_cli_learn", "_cli_robust", "_arguments"}
+"""The command line: the commands, what they share, and how their arguments are read."""
 
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

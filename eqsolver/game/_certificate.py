@@ -12,6 +12,9 @@ from eqsolver._base import FloatArray
 FINER = 4
 """Into how many cells one that may hold a better price is cut."""
 
+REFINED = 3
+"""Times that cells which may hold a better price are cut before their breakpoints are listed."""
+
 Sales = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """Left and right ends of C cells of the player's prices -> (C,) its expected sales at the left end, in units, and by how much
 they may rise within the cell."""
@@ -75,3 +78,52 @@ def best_deviation(
         best, price = at_last, float(last[0])
     gain = max(best - profit, 0.0)
     return Deviation(gain=gain, missed=max(highest - profit - gain, 0.0), price=price, profit=profit)
+
+
+Supremum = Callable[[float, float], tuple[float, float]]
+"""Two prices -> the most that the player earns at any price between them, and the price towards which it does."""
+
+
+def exact_deviation(sales: Sales, supremum: Supremum, cost: float, cells: FloatArray, profit: float) -> Deviation:
+    """The best response of a player, exactly, where sales are constant but for finitely many breakpoints.
+
+    Parameters
+    ----------
+    supremum : over all prices of a cell, from its breakpoints. The rest : as in `best_deviation`.
+
+    Notes
+    -----
+    THEORY section 7. Breakpoints are listed only in cells that can still hold a better price by the bound of `best_deviation`,
+    the most promising first.
+    """
+    left, right = cells[:-1], cells[1:]
+    best, price = -np.inf, float(cells[0])
+    bounds = np.zeros(0)
+    for cut in range(REFINED + 1):
+        sold, rise = sales(left, right)
+        earned = (left - cost) * sold
+        if earned.max() > best:
+            best, price = float(earned.max()), float(left[np.argmax(earned)])
+        bounds = np.maximum(right - cost, 0.0) * (sold + rise)
+        c = int(np.argmax(bounds))
+        if bounds[c] > max(best, profit) * (1 + ROUNDING) and cut < REFINED:
+            best, price = max((best, price), supremum(float(left[c]), float(right[c])))
+            bounds[c] = -np.inf
+        doubtful = bounds > max(best, profit) * (1 + ROUNDING)
+        left, right, bounds = left[doubtful], right[doubtful], bounds[doubtful]
+        if not left.size:
+            break
+        if cut < REFINED:
+            edges = left[:, None] * (right / left)[:, None] ** (np.arange(FINER + 1) / FINER)
+            left, right = edges[:, :-1].ravel(), edges[:, 1:].ravel()
+    for c in np.argsort(-bounds):
+        if bounds[c] <= max(best, profit) * (1 + ROUNDING):
+            break
+        found, where = supremum(float(left[c]), float(right[c]))
+        if found > best:
+            best, price = found, where
+    return Deviation(gain=max(best - profit, 0.0), missed=0.0, price=price, profit=profit)
+
+
+ROUNDING = 1e-12
+"""Share of a profit that no deviation has to be told apart by."""

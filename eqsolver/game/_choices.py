@@ -43,6 +43,8 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
 
     prices : (R, M). Of equal offers the one of the later menu counts: list the seller that ties are to go to last.
     """
+    if all(menu.supply.stretches is None for menu in menus):
+        return _choose_of_all(menus, prices)
     R = len(prices)
     ids, costs, passes, origin = [], [], [], []
     for number, menu in enumerate(menus):
@@ -67,4 +69,30 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
     np.divide(np.diff(cost, axis=1, prepend=0.0), np.diff(solved, axis=1, prepend=0.0), out=slope, where=on)
     return Choices(
         slope=slope, solved=solved, cost=cost, units=units, menu=np.where(on, menu_of, -1), way=np.where(on, way, -1)
+    )
+
+
+def _choose_of_all(menus: Sequence[Menu], prices: FloatArray) -> Choices:
+    """`choose` where every policy may be best anywhere: all rows share one order, and costs are one product."""
+    solved = np.concatenate([menu.supply.solved for menu in menus])
+    units = np.concatenate([menu.supply.units for menu in menus])
+    markup = np.concatenate([np.full(menu.supply.solved.size, menu.markup) for menu in menus])
+    number = np.concatenate([np.full(menu.supply.solved.size, n) for n, menu in enumerate(menus)])
+    way = np.concatenate([np.arange(menu.supply.solved.size) for menu in menus])
+    order = np.argsort(solved, kind="stable")
+    solved, units, markup, number, way = (column[order] for column in (solved, units, markup, number, way))
+    cost = prices @ (markup[:, None] * units).T
+    vertices, _ = lower_hulls(solved, cost)
+    on, at = vertices >= 0, np.maximum(vertices, 0)
+    chosen_cost = np.where(on, np.take_along_axis(cost, at, axis=1), 0.0)
+    chosen_solved = np.where(on, solved[at], 0.0)
+    slope = np.full(on.shape, np.inf)
+    np.divide(np.diff(chosen_cost, axis=1, prepend=0.0), np.diff(chosen_solved, axis=1, prepend=0.0), out=slope, where=on)
+    return Choices(
+        slope=slope,
+        solved=chosen_solved,
+        cost=chosen_cost,
+        units=np.where(on[..., None], units[at], 0.0),
+        menu=np.where(on, number[at], -1),
+        way=np.where(on, way[at], -1),
     )

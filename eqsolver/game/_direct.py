@@ -11,10 +11,11 @@ from eqsolver.market import Market
 from eqsolver.technology import REACH, ProductionSet, Steps, lower_hull
 
 
-def direct_supply(market: Market, steps: Sequence[Steps], levels: FloatArray) -> ProductionSet:
+def direct_supply(market: Market, steps: Sequence[Steps], levels: FloatArray, private: Sequence[int] = ()) -> ProductionSet:
     """Every provider's own offers as one production set, exact at every step.
 
     levels : (L,) for which the cheapest way of each provider is held too, beside the vertices of its hull.
+    private : providers that are not on sale.
 
     Notes
     -----
@@ -25,7 +26,7 @@ def direct_supply(market: Market, steps: Sequence[Steps], levels: FloatArray) ->
     solved, units = [np.zeros(0)], [np.zeros((0, len(market.providers)))]
     for i in reversed(claims):
         profile = steps[i].profile(market.weights)
-        if not profile.at.size:
+        if not profile.at.size or i in private:
             continue
         at = np.searchsorted(profile.solved, levels - REACH)
         kept = np.union1d(lower_hull(profile.solved, profile.spent), at[at < profile.at.size])
@@ -38,11 +39,11 @@ def direct_supply(market: Market, steps: Sequence[Steps], levels: FloatArray) ->
     return ProductionSet(solved=passed[order], units=needed[order], levels=levels)
 
 
-def hull_levels(market: Market, steps: Sequence[Steps]) -> FloatArray:
+def hull_levels(market: Market, steps: Sequence[Steps], private: Sequence[int] = ()) -> FloatArray:
     """Levels that some value type may want of some provider at some prices: the vertices of every provider's hull."""
     found = [np.zeros(0)]
-    for step in steps:
+    for i, step in enumerate(steps):
         profile = step.profile(market.weights)
-        if profile.at.size:
+        if profile.at.size and i not in private:
             found.append(profile.solved[lower_hull(profile.solved, profile.spent)])
     return np.unique(np.concatenate(found))

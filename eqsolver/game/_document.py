@@ -26,8 +26,9 @@ def document(solved: Equilibrium) -> dict[str, Any]:
         "consumers": [{"kind": type(c).__name__.lower(), **asdict(c)} for c in solved.consumers],
         "regimes": {n: _strategies(f, market.names) | _bands(solved, n, "equilibrium") for n, f in solved.regimes.items()},
         "posted": {n: _strategies(f, market.names) | _bands(solved, n, "posted") for n, f in solved.posted.items()},
+        **_differences(solved),
         "version": solved.version,
-        "options": dict(solved.options),
+        "options": {**solved.options, "demand": str(solved.options.get("demand") or "exact")},
     }
 
 
@@ -73,6 +74,19 @@ def _strategies(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
 def _bands(solved: Equilibrium, regime: str, prices: str) -> dict[str, Any]:
     found = solved.bands.get(f"{regime}, {prices}")
     return {} if found is None else {"bands": {name: [_number(low), _number(high)] for name, (low, high) in found.items()}}
+
+
+def _differences(solved: Equilibrium) -> dict[str, Any]:
+    if not solved.spread.differences:
+        return {}
+    found: dict[str, Any] = {}
+    for key, columns in solved.differences.items():
+        spread = solved.spread.differences.get(key, {})
+        found[key] = {}
+        for name, change in columns.items():
+            low, high = spread.get(name, (float("nan"), float("nan")))
+            found[key][name] = {"change": _number(change), "p05": _number(low), "p95": _number(high)}
+    return {"differences": found}
 
 
 def _number(value: float) -> float | None:

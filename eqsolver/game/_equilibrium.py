@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.game._bands import bands
+from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
-from eqsolver.game._many_players import solve_many
+from eqsolver.game._demand import Demand
+from eqsolver.game._many_players import Played, solve_many
 from eqsolver.game._outcome import Outcome, cross_price, outcome
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
+from eqsolver.game._responses import Responses, responses
 from eqsolver.game._sales import Conduct
+from eqsolver.game._smooth import served, solve_smooth
 from eqsolver.game._two_players import TwoPlayers, solve_two
 from eqsolver.market import Consumers, Market
 from eqsolver.technology import Accounting, Allocation, rules
@@ -42,7 +45,7 @@ Progress = Callable[[str, float], None]
 class Strategies:
     """What is played in one regime, how exact it is, and what it means. Axes: M providers, S price vectors.
 
-    kind : `pure`, `mixed`, `cce` (coarse correlated) or `posted`.
+    kind : `pure`, `mixed`, `cce` (coarse correlated), `cycle` (best responses that did not settle) or `posted`.
     prices : (S, M) price vectors played. shares : (S,) their probabilities.
     epsilon : (M,) money, an upper bound on what any deviation gains; 0 for providers that do not move. missed : (M,) the part
         of it that rests on a bound rather than on a deviation found. relative : (M,) over profit.
@@ -90,7 +93,8 @@ class Equilibrium:
     """A market's price game solved. regimes : by name, at equilibrium prices. posted : the same at posted prices.
 
     players : positions of the providers that move. tolerance : relative ε asked for.
-    bands : with bootstrap, by "regime, prices" and column of `to_frame`, 5 % and 95 % points over resampled problems.
+    responses : if asked for, and two providers move, by regime: what each would answer to the other's prices.
+    spread : with bootstrap, how the columns of `to_frame` and their differences between regimes spread over resampled problems.
     """
 
     market: Market
@@ -99,13 +103,24 @@ class Equilibrium:
     regimes: Mapping[str, Strategies]
     posted: Mapping[str, Strategies]
     tolerance: float
-    bands: Mapping[str, Mapping[str, tuple[float, float]]]
+    responses: Mapping[str, Responses]
+    spread: Spread
     options: Mapping[str, Any]
 
     @property
     def version(self) -> str:
         """Version of eqsolver that solved it."""
         return importlib.metadata.version("eqsolver")
+
+    @property
+    def bands(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        """With bootstrap, by "regime, prices" and column of `to_frame`: 5 % and 95 % points over resampled problems."""
+        return self.spread.bands
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, float]]:
+        """By "regime to regime, prices" and column of `to_frame`: the change from the first regime to each other."""
+        return differences([dict(row) for row in self.to_frame().to_dict("records")])  # type: ignore[arg-type]
 
     @property
     def uncertified(self) -> tuple[str, ...]:
@@ -130,9 +145,11 @@ def equilibrium(
     *,
     regimes: Sequence[str] = BUILT_IN,
     strategic: Sequence[str] | None = None,
+    private: Sequence[str] = (),
     consumers: Sequence[Consumers] | None = None,
     marginal_costs: float | Mapping[str, float] | None = None,
     price_bounds: tuple[float, float] | None = None,
+    demand: Demand | None = None,
     tick: float | None = None,
     tolerance: float = 1e-3,
     max_rounds: int = 400,
@@ -141,6 +158,7 @@ def equilibrium(
     max_budget: float | None = None,
     max_attempts: int | None = None,
     points: int | None = None,
+    response_map: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
     jobs: int = 1,
@@ -152,13 +170,17 @@ def equilibrium(
     ----------
     regimes : names, of `direct`, `matching`, `monopoly`, `competitive` and the market's own.
     strategic : providers that choose their prices (default: all); others keep what they post.
+    private : providers that are not on sale, only arbitrageurs run them, at posted prices: a distilled student of their own.
+        What they are paid stands as their revenue.
     consumers : instead of the market's. marginal_costs : κ, one for all or by name, instead of the market's.
     price_bounds : lowest and highest multiplier for everybody; default from the marginal cost (at least 0.001) to the
         market's highest price.
+    demand : how consumers pick a seller; None: whoever offers them most. See `Logit` and `Balanced`.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
-    accounting, allocation, max_budget, max_attempts : see `technology`. points : grid points per provider of the
-        arbitrageurs' schedules.
+    accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
+        which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
+    response_map : where two providers move, work out what each would answer to the other's prices, for a figure.
     bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
     progress : is told what is being done, and the share done.
 
@@ -185,13 +207,24 @@ def equilibrium(
     if max_rounds < 1:
         raise UsageError(f"max_rounds must be at least 1, not {max_rounds}")
     terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
-    stage = Stage(market=market, terms=terms, bounds=_bounds(market, price_bounds), targets=crowded.levels, points=points)
-    names = list(market.names) if strategic is None else list(strategic)
+    hidden = market.positions(list(private), "private")
+    stage = Stage(
+        market=market,
+        terms=terms,
+        bounds=_bounds(market, price_bounds),
+        targets=crowded.levels,
+        points=points,
+        private=hidden,
+    )
+    names = [name for name in market.names if name not in private] if strategic is None else list(strategic)
+    if set(names) & set(private):
+        raise UsageError(f"strategic: {', '.join(sorted(set(names) & set(private)))} is private, so its price is its cost")
     players = tuple(i for i in market.positions(names, "strategic") if stage.steps[i].at.size)
     own = {regime.name: regime.arbitrageurs for regime in market.regimes}
     solved: dict[str, Strategies] = {}
     posted: dict[str, Strategies] = {}
-    game = _Game(stage, crowded, players, tick, tolerance, max_rounds)
+    maps: dict[str, Responses] = {}
+    game = _Game(stage, crowded, players, demand, tick, tolerance, max_rounds)
     for number, name in enumerate(regimes):
         say(name, number / len(regimes))
         conduct = stage.conduct(name, own)
@@ -200,11 +233,16 @@ def equilibrium(
             say(f"{name}, ε {epsilon:.1e}", number / len(regimes))
 
         solved[name] = game.solve(conduct, name, own, tell)
-        posted[name] = game.posted(stage.conduct(name, own))
+        conduct = stage.conduct(name, own)
+        posted[name] = game.posted(conduct)
+        if response_map and len(players) == 2:
+            maps[name] = game.responses(conduct)
     options: dict[str, Any] = {
         "regimes": list(regimes),
         "strategic": None if strategic is None else list(strategic),
+        "private": list(private),
         "price_bounds": price_bounds,
+        "demand": demand,
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
@@ -214,7 +252,7 @@ def equilibrium(
         "max_attempts": max_attempts,
         "points": points,
     }
-    spread: dict[str, dict[str, tuple[float, float]]] = {}
+    spread = Spread()
     if bootstrap:
         spread = bands(market, found, options, resamples=bootstrap, seed=seed, jobs=jobs, progress=say)
     return Equilibrium(
@@ -224,7 +262,8 @@ def equilibrium(
         regimes=solved,
         posted=posted,
         tolerance=tolerance,
-        bands=spread,
+        responses=maps,
+        spread=spread,
         options={**options, "bootstrap": bootstrap, "seed": seed},
     )
 
@@ -258,11 +297,19 @@ class _Game:
     """What every regime of one call shares."""
 
     def __init__(
-        self, stage: Stage, crowded: Crowd, players: tuple[int, ...], tick: float | None, tolerance: float, max_rounds: int
+        self,
+        stage: Stage,
+        crowded: Crowd,
+        players: tuple[int, ...],
+        demand: Demand | None,
+        tick: float | None,
+        tolerance: float,
+        max_rounds: int,
     ) -> None:
-        self._stage, self._crowd, self._players = stage, crowded, players
+        self._stage, self._crowd, self._players, self._demand = stage, crowded, players, demand
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
+        self._costs[list(stage.private)] = stage.market.prices[list(stage.private)]
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
@@ -270,8 +317,20 @@ class _Game:
         prices = self._stage.market.prices[None]
         return self._made("posted", conduct, prices, np.ones(1), {}, step=0.0, rounds=0, others=(), path=prices)
 
+    def responses(self, conduct: Conduct) -> Responses:
+        """What each of two would answer to the other's prices."""
+        first, second = self._players
+        return responses(self._sold(conduct), (first, second), self._stage.market.prices, self._costs, self._stage.bounds)
+
+    def _sold(self, conduct: Conduct) -> Callable[[FloatArray], FloatArray]:
+        if self._demand is None:
+            return lambda prices: conduct.sold(self._crowd, prices)
+        return served(self._stage, conduct, self._crowd, self._demand).sold
+
     def solve(self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]) -> Strategies:
         """An equilibrium of the regime, and what else was found from other starts."""
+        if self._demand is not None:
+            return self._smooth(conduct, self._demand, name, own, tell)
         tolerance = self._tolerance * (MATCHING if conduct.follows_list and self._tick is None else 1.0)
         if len(self._players) == 2 and len(self._costs) == 2:
             units = "quotes" if name in ("monopoly", "competitive") else name  # the same units are bought, so one game
@@ -280,6 +339,39 @@ class _Game:
             main, others = self._same[units]
             return self._of_two(conduct, main, others, tolerance)
         return self._many(conduct, name, own, tolerance, tell)
+
+    def _smooth(
+        self, conduct: Conduct, demand: Demand, name: str, own: Mapping[str, Sequence[str]], tell: Callable[[float], None]
+    ) -> Strategies:
+        if not self._players:
+            return self.posted(conduct)
+        for _ in range(COMPLETIONS):
+            found = solve_smooth(
+                served(self._stage, conduct, self._crowd, demand),
+                self._players,
+                self._stage.market.prices,
+                self._costs,
+                self._stage.bounds,
+                tick=self._tick,
+                tolerance=self._tolerance,
+                max_rounds=self._max_rounds,
+                tell=tell,
+            )
+            if not self._stage.extend(found.prices[np.argsort(-found.shares)[:LINES]]):
+                break
+            conduct = self._stage.conduct(name, own)
+        return self._made(
+            found.kind,
+            conduct,
+            found.prices,
+            found.shares,
+            dict(zip(self._players, found.deviations, strict=True)),
+            step=found.step,
+            rounds=found.rounds,
+            others=found.others,
+            path=found.path,
+            tolerance=self._tolerance,
+        )
 
     def _two(
         self, conduct: Conduct, tolerance: float, tell: Callable[[float], None]
@@ -329,9 +421,8 @@ class _Game:
         market = self._stage.market
         if not self._players:
             return self.posted(conduct)
-        start: float | None = None
-        played = None
-        for _ in range(COMPLETIONS):
+        played: Played | None = None
+        for left in reversed(range(COMPLETIONS)):
             played = solve_many(
                 conduct,
                 self._crowd,
@@ -342,11 +433,15 @@ class _Game:
                 tick=self._tick,
                 tolerance=tolerance,
                 max_rounds=self._max_rounds,
-                start=start,
+                before=played,
                 tell=tell,
             )
-            most_likely = played.prices[np.argsort(-played.shares)[:LINES]]
-            if not self._stage.extend(most_likely):
+            likely = played.prices[np.argsort(-played.shares)[:LINES]]
+            rows = [*likely]
+            for i, deviation in zip(self._players, played.deviations, strict=True):
+                rows.append(likely[0].copy())
+                rows[-1][i] = deviation.price
+            if not self._stage.extend(np.array(rows)) or not left:  # at last only to know what is still left out
                 break
             conduct = self._stage.conduct(name, own)
         assert played is not None, "at least one game is solved"
@@ -377,15 +472,21 @@ class _Game:
         path: FloatArray,
         tolerance: float = np.inf,
     ) -> Strategies:
-        account = outcome(conduct, self._crowd, prices, self._costs).expected(shares)
+        likely = np.argsort(-shares)[:QUOTED]
+        if self._demand is None:
+            every = outcome(conduct, self._crowd, prices, self._costs)
+            gains = quote_gain(conduct, self._crowd, prices[likely])
+        else:
+            customers = served(self._stage, conduct, self._crowd, self._demand)
+            every, gains = customers.outcome(prices, self._costs), customers.quote_gain(prices[likely])
+        effects = cross_price(self._sold(conduct), prices, shares)
+        account = every.expected(shares)
         M = self._costs.size
         epsilon, missed, relative = np.zeros(M), np.zeros(M), np.zeros(M)
         floor = FLOOR * float(account.consumer_bill[0])
         for i, deviation in deviations.items():
             epsilon[i], missed[i] = deviation.epsilon, deviation.missed
             relative[i] = deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
-        likely = np.argsort(-shares)[:QUOTED]
-        gains = quote_gain(conduct, self._crowd, prices[likely])
         return Strategies(
             kind=kind,
             prices=prices,
@@ -395,7 +496,7 @@ class _Game:
             relative=relative,
             arbitrageur_epsilon=gains,
             outcome=account,
-            cross_price=cross_price(conduct, self._crowd, prices, shares),
+            cross_price=effects,
             policies=self._stage.policies,
             shortfall=self._stage.shortfall,
             step=step,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._certificate import Deviation, best_deviation
+from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
+from eqsolver.game._correlated import coarse_correlated
 from eqsolver.game._double_oracle import double_oracle
 from eqsolver.game._lattice import ticks
 from eqsolver.game._rises import Against
@@ -19,9 +19,11 @@ from eqsolver.game._sales import Conduct
 
 STEPS = (0.02, 0.005, 0.00125, 0.0003125)
 """Log distances of the ticks on which best responses are iterated, each game starting where the last one ended."""
-PROFILES = 20_000
-"""Price profiles of a restricted game, at most."""
+PART = 0.3
+"""Share of the tolerated ε that a coarse correlated equilibrium may leave on its ticks."""
 CELLS = 20_000
+SMALL = 1e-6
+"""Share of what providers earn at posted prices below which a profit does not count as larger, for relative gains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +63,18 @@ class Table:
         found: FloatArray = self.profits(profiles)[:, player]
         return found
 
+    def regrets(self, profile: Sequence[int]) -> tuple[FloatArray, list[FloatArray]]:
+        """(P,) profits at a profile, and per player what each of its actions would add to its own, in one go."""
+        sizes = [n.size for n in self.ticks]
+        profiles = np.repeat(np.array(profile)[None], sum(sizes), axis=0)
+        ends = np.cumsum(sizes)
+        for p, end in enumerate(ends):
+            profiles[end - sizes[p] : end, p] = np.arange(sizes[p])
+        every = self.profits(profiles)
+        rows = [every[end - size : end, p] for p, (size, end) in enumerate(zip(sizes, ends, strict=True))]
+        payoffs = np.array([row[profile[p]] for p, row in enumerate(rows)])
+        return payoffs, [row - row[profile[p]] for p, row in enumerate(rows)]
+
     def deviation(self, player: int, profiles: IntArray, shares: FloatArray, profit: float, tolerance: float) -> Deviation:
         """The best response at any price within bounds to what the others play."""
         i = self.players[player]
@@ -68,7 +82,7 @@ class Table:
         low, high = self.bounds[i]
         cells = np.geomspace(low, high, int(np.ceil(np.log(high / low) / STEPS[0])) + 1)
         limit = max(CELLS * 8 // shares.size, 4 * cells.size)
-        return best_deviation(sales, float(self.costs[i]), cells, profit, tolerance / 4, limit)
+        return sales.best_response(float(self.costs[i]), cells, profit, tolerance=tolerance / 4, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,27 +112,32 @@ def solve_many(
     tick: float | None,
     tolerance: float,
     max_rounds: int,
-    start: float | None,
+    before: Played | None = None,
     tell: Callable[[float], None],
 ) -> Played:
     """Iterated best responses; where they cycle, a mixed equilibrium of two players or a coarse correlated one of more.
 
-    start : where in the range of ticks everybody starts, in [0, 1]; None: at the prices of `base`.
+    before : what was drawn together in a game little different from this one: where to begin. Else at the prices of `base`.
     """
     steps = [float(np.log1p(tick))] if tick is not None else list(STEPS)
+    floor = SMALL * float((base * conduct.sold(crowd, base[None])[0]).sum())
+    if before is not None and before.kind == "cce":
+        finer = [_table(conduct, crowd, players, base, costs, bounds, step) for step in steps if step <= before.step]
+        start = [tuple(_nearest(finer[0], prices)) for prices in before.prices]
+        return _drawn_together(finer, start, before.path, before.rounds, tolerance, max_rounds, tick, floor, tell)
     profile: list[int] | None = None
     path: list[FloatArray] = []
     rounds = 0
     for step in steps:
         game = _table(conduct, crowd, players, base, costs, bounds, step)
-        profile = _nearest(game, path[-1]) if path else _first(game, start)
+        profile = _nearest(game, path[-1] if path else base)
         profile, visited, settled = iterate(game, profile, max_rounds)
         rounds += len(visited)
         path.extend(game.prices(np.array(visited)))
         if not settled:
             break
         deviations = _deviations(game, np.array([profile]), np.ones(1), tolerance, tick)
-        tell(max(_relative(d) for d in deviations))
+        tell(max(_relative(d, floor) for d in deviations))
         found = Played(
             kind="pure",
             prices=game.prices(np.array([profile])),
@@ -128,10 +147,12 @@ def solve_many(
             step=step,
             rounds=rounds,
         )
-        if max(_relative(d) for d in deviations) <= tolerance or step == steps[-1]:
+        if max(_relative(d, floor) for d in deviations) <= tolerance or step == steps[-1]:
             return found
-    assert profile is not None, "there is a step"
-    return _mixed(game, visited, np.array(path), rounds, tolerance, max_rounds, tick, tell)
+    if len(game.players) == 2:
+        return _mixed(game, visited, np.array(path), rounds, tolerance, max_rounds, tick, tell)
+    finer = [game, *(_table(conduct, crowd, players, base, costs, bounds, step) for step in steps if step < game.step)]
+    return _drawn_together(finer, visited, np.array(path), rounds, tolerance, max_rounds, tick, floor, tell)
 
 
 def iterate(game: Table, profile: list[int], max_rounds: int) -> tuple[list[int], list[tuple[int, ...]], bool]:
@@ -168,17 +189,13 @@ def _table(
     )
 
 
-def _first(game: Table, start: float | None) -> list[int]:
-    return _nearest(game, game.base) if start is None else [round(start * (n.size - 1)) for n in game.ticks]
-
-
 def _nearest(game: Table, prices: FloatArray) -> list[int]:
     at = np.log(prices) / game.step
     return [int(np.argmin(np.abs(n - at[i]))) for i, n in zip(game.players, game.ticks, strict=True)]
 
 
-def _relative(deviation: Deviation) -> float:
-    return deviation.epsilon / max(deviation.profit, np.finfo(float).tiny)
+def _relative(deviation: Deviation, floor: float) -> float:
+    return deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
 
 
 def _deviations(
@@ -206,15 +223,10 @@ def _mixed(
     tick: float | None,
     tell: Callable[[float], None],
 ) -> Played:
-    actions = [sorted({profile[p] for profile in cycle}) for p in range(len(game.players))]
-    if len(game.players) == 2:
-        profiles, shares, more = _double_oracle(game, actions, tolerance, max_rounds, tick, tell)
-        kind = "mixed"
-    else:
-        profiles, shares, more = _coarse_correlated(game, actions, tolerance, max_rounds, tell)
-        kind = "cce"
+    actions = [sorted({profile[p] for profile in cycle}) for p in (0, 1)]
+    profiles, shares, more = _double_oracle(game, actions, tolerance, max_rounds, tick, tell)
     return Played(
-        kind=kind,
+        kind="mixed",
         prices=game.prices(profiles),
         shares=shares,
         deviations=_deviations(game, profiles, shares, tolerance, tick),
@@ -222,6 +234,63 @@ def _mixed(
         step=game.step,
         rounds=rounds + more,
     )
+
+
+def _drawn_together(
+    games: Sequence[Table],
+    cycle: Sequence[tuple[int, ...]],
+    path: FloatArray,
+    rounds: int,
+    tolerance: float,
+    max_rounds: int,
+    tick: float | None,
+    floor: float,
+    tell: Callable[[float], None],
+) -> Played:
+    """A coarse correlated equilibrium, on ever finer ticks until its certificate holds at every price; the best one found."""
+    best: Played | None = None
+    start = list(cycle)
+    for game, finer in itertools.zip_longest(games, games[1:]):
+        aim = tolerance * PART if tick is None else 1e-9
+        drawn, more = coarse_correlated(game.regrets, start, floor=floor, tolerance=aim, max_rounds=max_rounds, tell=tell)
+        rounds += more
+        profiles = np.array(drawn.profiles)
+        if finer is not None:
+            start = [tuple(_nearest(finer, prices)) for prices in game.prices(profiles)]
+            if _gain_between(finer, start, drawn.shares, floor) > tolerance:
+                continue
+        deviations = _deviations(game, profiles, drawn.shares, tolerance, tick)
+        found = Played(
+            kind="cce",
+            prices=game.prices(profiles),
+            shares=drawn.shares,
+            deviations=deviations,
+            path=path,
+            step=game.step,
+            rounds=rounds,
+        )
+        if best is None or _worst(found, floor) < _worst(best, floor):
+            best = found
+        tell(_worst(best, floor))
+        if _worst(best, floor) <= tolerance:
+            break
+    assert best is not None, "there is a game"
+    return best
+
+
+def _gain_between(finer: Table, profiles: Sequence[tuple[int, ...]], shares: FloatArray, floor: float) -> float:
+    """The largest relative gain from any price on finer ticks: no certificate can be better than that."""
+    known = [finer.regrets(profile) for profile in profiles]
+    values = sum(share * payoffs for share, (payoffs, _) in zip(shares, known, strict=True))
+    gains = [
+        float(np.sum([share * rows[p] for share, (_, rows) in zip(shares, known, strict=True)], axis=0).max())
+        for p in range(len(finer.players))
+    ]
+    return float(np.max(np.array(gains) / np.maximum(values, floor)))
+
+
+def _worst(played: Played, floor: float) -> float:
+    return max(_relative(deviation, floor) for deviation in played.deviations)
 
 
 def _double_oracle(
@@ -240,64 +309,3 @@ def _double_oracle(
     profiles = np.array(list(itertools.product(*mixed.actions)))
     shares = np.outer(*mixed.probabilities).ravel()
     return profiles, shares, mixed.rounds
-
-
-def _coarse_correlated(
-    game: Table, actions: Sequence[Sequence[int]], tolerance: float, max_rounds: int, tell: Callable[[float], None]
-) -> tuple[IntArray, FloatArray, int]:
-    """A coarse correlated equilibrium on ticks: of those of a restricted game, one of which deviations lose most; enlarged by
-    best responses to it until none gains.
-
-    A linear program (HiGHS) in the probabilities x of price profiles and t: sum_a x(a) (U_p(b, a_-p) - U_p(a)) <= t for every
-    player p and action b, t least.
-    """
-    P = len(game.players)
-    held = [sorted(set(own))[:: max(1, len(set(own)) // 4)] for own in actions]
-    known: dict[tuple[int, ...], FloatArray] = {}
-    best: tuple[float, IntArray, FloatArray] | None = None
-    rounds = 0
-    while rounds < max_rounds:
-        rounds += 1
-        profiles = list(itertools.product(*held))
-        new = [profile for profile in profiles if profile not in known]
-        if new:
-            known |= zip(new, game.profits(np.array(new)), strict=True)
-        payoffs = np.array([known[profile] for profile in profiles]).reshape(*map(len, held), P)
-        shares = _least_regret(payoffs)
-        played = np.flatnonzero(shares > 1e-12)
-        chosen, weights = np.array(profiles)[played], shares[played] / shares[played].sum()
-        values = weights @ payoffs.reshape(-1, P)[played]
-        rows = [
-            np.sum([w * game.row(p, profile) for w, profile in zip(weights, chosen, strict=True)], axis=0) for p in range(P)
-        ]
-        gain = max(float((row.max() - v) / max(abs(v), np.finfo(float).tiny)) for row, v in zip(rows, values, strict=True))
-        tell(gain)
-        if best is None or gain < best[0]:
-            best = gain, chosen, weights
-        added = [int(np.argmax(row)) for row in rows]
-        enlarged = [sorted({*own, action}) for own, action in zip(held, added, strict=True)]
-        if gain <= tolerance / 2 or enlarged == held or np.prod([len(own) for own in enlarged]) > PROFILES:
-            break
-        held = enlarged
-    assert best is not None, "the first restricted game is solved"
-    return best[1], best[2], rounds
-
-
-def _least_regret(payoffs: FloatArray) -> FloatArray:
-    """(N,) probabilities of the profiles of a restricted game (n_1, ..., n_P, P) with the least largest regret."""
-    shape, P = payoffs.shape[:-1], payoffs.shape[-1]
-    rows = []
-    for p in range(P):
-        own = payoffs[..., p]
-        unit = max(float(np.abs(own).max()), np.finfo(float).tiny)
-        for action in range(shape[p]):
-            rows.append(((np.take(own, [action], axis=p) - own) / unit).ravel())
-    regrets = np.column_stack([np.array(rows), -np.ones(len(rows))])
-    N = regrets.shape[1] - 1
-    cost, total = np.append(np.zeros(N), 1.0), np.append(np.ones(N), 0.0)
-    found = optimize.linprog(
-        cost, A_ub=regrets, b_ub=np.zeros(len(rows)), A_eq=total[None], b_eq=[1.0], bounds=[(0, 1)] * N + [(None, None)]
-    )
-    assert found.x is not None, found.message
-    shares = np.maximum(np.asarray(found.x[:-1], dtype=np.float64), 0.0)
-    return np.asarray(shares / shares.sum())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.game._choices import Choices, Menu, choose
+from eqsolver.game._choices import Choices, Menu
 from eqsolver.game._consumers import Crowd
-from eqsolver.game._sales import Conduct, bill_of, cheapest_of, level_of
+from eqsolver.game._sales import Conduct, bill_of, level_of
 
 STEP = 0.01
 """Relative change of a price over which cross-price effects are taken, centred."""
@@ -92,8 +92,10 @@ def outcome(conduct: Conduct, crowd: Crowd, prices: FloatArray, marginal_costs: 
     )
 
 
-def cross_price(conduct: Conduct, crowd: Crowd, prices: FloatArray, probabilities: FloatArray) -> FloatArray:
+def cross_price(sold: Callable[[FloatArray], FloatArray], prices: FloatArray, probabilities: FloatArray) -> FloatArray:
     """(M, M) d units_i / d price_j, expected over price vectors (R, M): positive off the diagonal for substitutes.
+
+    sold : (R, M) prices -> (R, M) units.
 
     Notes
     -----
@@ -105,7 +107,7 @@ def cross_price(conduct: Conduct, crowd: Crowd, prices: FloatArray, probabilitie
         up, down = prices.copy(), prices.copy()
         up[:, j] *= 1 + STEP
         down[:, j] *= 1 - STEP
-        change = conduct.sold(crowd, up) - conduct.sold(crowd, down)
+        change = sold(up) - sold(down)
         found[:, j] = probabilities @ (change / (2 * STEP * prices[:, j])[:, None])
     return found
 
@@ -145,12 +147,11 @@ def _utility(chosen: Choices, crowd: Crowd) -> FloatArray:
 
 
 def _value_types_on_quotes(account: _Account, share: float, conduct: Conduct, menus: tuple[Menu, ...], crowd: Crowd) -> None:
-    direct = Menu(supply=conduct.direct)
-    chosen = choose((*menus, direct), account.prices)
+    chosen = conduct.on_sale(menus, account.prices)
     account.value_types(share, chosen, crowd, chosen.cost)
     best = left = _utility(chosen, crowd)
     for number, menu in enumerate(menus if not conduct.alike else ()):
-        others = choose((*menus[:number], *menus[number + 1 :], direct), account.prices)
+        others = conduct.on_sale((*menus[:number], *menus[number + 1 :]), account.prices)
         earned = np.maximum(best - _utility(others, crowd), 0.0)
         account.arbitrageur_profit[:, account.position[menu.name]] += share * earned
         left = left - earned
@@ -158,7 +159,7 @@ def _value_types_on_quotes(account: _Account, share: float, conduct: Conduct, me
 
 
 def _value_types_on_list(account: _Account, share: float, conduct: Conduct, menus: tuple[Menu, ...], crowd: Crowd) -> None:
-    listed = choose((Menu(supply=conduct.direct),), account.prices)
+    listed = conduct.on_sale((), account.prices)
     delivered, serving = conduct.delivered(listed, menus, account.prices)
     buyers = crowd.above(listed.slope)
     account.value_types(share, delivered, crowd, delivered.cost)
@@ -169,11 +170,10 @@ def _value_types_on_list(account: _Account, share: float, conduct: Conduct, menu
 
 
 def _target_types(account: _Account, share: float, conduct: Conduct, menus: tuple[Menu, ...], crowd: Crowd) -> None:
-    direct, prices = Menu(supply=conduct.direct), account.prices
-    mass, budget = crowd.target_masses, crowd.budgets
-    listed, _ = cheapest_of((direct,), crowd.levels, prices)
+    mass, budget, prices = crowd.target_masses, crowd.budgets, account.prices
+    listed, _ = conduct.cheapest((), crowd.levels, prices)
     costs = [bill_of(menu, menu.supply.cheapest(prices)[:, level_of(menu, crowd.levels)], prices)[0] for menu in menus]
-    cost, units = cheapest_of((*menus, direct), crowd.levels, prices)
+    cost, units = conduct.cheapest(menus, crowd.levels, prices)
     buys = mass * ((listed if conduct.follows_list else cost) <= budget)
     paid = np.where(buys > 0, cost, 0.0)
     price = np.where(buys > 0, listed if conduct.follows_list else paid, 0.0)

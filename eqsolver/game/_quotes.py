@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.game._choices import Choices, Menu, choose
+from eqsolver.game._choices import Choices, Menu
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._sales import Conduct, cheapest_of
 
@@ -27,12 +27,12 @@ def quote_gain(conduct: Conduct, crowd: Crowd, prices: FloatArray) -> dict[str, 
     for _, menus in conduct.states:
         for number, menu in enumerate(menus):
             left_out = menu.supply.shortfall
-            others = (*menus[:number], *menus[number + 1 :], Menu(supply=conduct.direct))
+            others = (*menus[:number], *menus[number + 1 :])
             if conduct.alike:
                 others = (menu, *others)
             worst = gains.get(menu.name, 0.0)
             if conduct.follows_list:
-                worst = max(worst, _delivery_gain(conduct, menu, prices, left_out))
+                worst = max(worst, delivery_gain(menu, prices))
             elif values.size:
                 worst = max(worst, _quotes(menus, menu, others, conduct, values, prices, left_out))
             gains[menu.name] = worst
@@ -48,8 +48,8 @@ def _quotes(
     prices: FloatArray,
     left_out: float,
 ) -> float:
-    outside = _best(choose(others, prices), values)
-    with_it = _best(choose((*menus, Menu(supply=conduct.direct)), prices), values)
+    outside = _best(conduct.on_sale(others, prices), values)
+    with_it = _best(conduct.on_sale(menus, prices), values)
     earns = np.maximum(with_it - outside, 0.0)
     bill = menu.markup * (prices @ menu.supply.units.T)
     worst = 0.0
@@ -59,8 +59,9 @@ def _quotes(
     return worst
 
 
-def _delivery_gain(conduct: Conduct, menu: Menu, prices: FloatArray, left_out: float) -> float:
-    levels = menu.supply.levels
+def delivery_gain(menu: Menu, prices: FloatArray) -> float:
+    """What an arbitrageur that matches a list may save on a level by delivering it in another way, at any price vector."""
+    levels, left_out = menu.supply.levels, menu.supply.shortfall
     used, _ = cheapest_of((menu,), levels, prices)
     best, _ = menu.supply.cost(levels, prices)
     reached = np.isfinite(best)

@@ -14,26 +14,35 @@ from eqsolver.game._direct import direct_supply, hull_levels
 from eqsolver.game._sales import Conduct
 from eqsolver.market import Arbitrageur, Market, Policy
 from eqsolver.technology import (
+    MAX_NODES,
     REACH,
     Completion,
+    Growth,
+    Production,
     ProductionSet,
     Rules,
     Steps,
+    Wide,
     all_steps,
+    build,
+    focused_technology,
     grid_technology,
     lower_hull,
     walk,
 )
 
 BUILT_IN = ("direct", "matching", "monopoly", "competitive")
-POINTS = {2: 128, 3: 40, 4: 18}
-"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers. On the SWE-bench duopoly
-128, 192 and 256 points a side give expected prices within 4 % of each other, 64 points 25 % lower ones."""
+POINTS = {3: 40, 4: 18}
+"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers; of two they are chosen by
+`focused_technology`."""
+LOOKS = 17
+"""Ratios of two prices, evenly spread by their logarithms, at which it is seen where schedules turn on a fine grid."""
 TOGETHER = 4
-"""Providers that one policy buys from at most; where access is wider, every choice of so many is searched."""
-WIDEST = 6
-COMPLETE, COMPLETE_BY_LEVEL = 1e-6, 1e-5
-"""No schedule on the grid is cheaper than those held by more than this share; where the best for each level are held too."""
+"""Providers in access up to which schedules live on one product grid; of more, paths are grown (`Growth`)."""
+SEEDS = 0.6
+"""Paths are first grown at posted prices, all of them so much lower, and each provider's so much lower and higher."""
+COMPLETE = 1e-4
+"""No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +50,8 @@ class Stage:
     """A market made ready for its price game: offers, and production sets by access, built when first needed.
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
-    points : grid points per provider; None: by their number.
+    points : grid points per provider (with two of them, of the grid on which it is looked where schedules turn); None: by
+    their number. private : providers that only arbitrageurs can buy from.
     """
 
     market: Market
@@ -49,13 +59,15 @@ class Stage:
     bounds: FloatArray
     targets: FloatArray
     points: int | None = None
+    private: tuple[int, ...] = ()
     steps: tuple[Steps, ...] = ()
-    _supplies: dict[tuple[tuple[int, ...], bool], ProductionSet] = field(default_factory=dict)
-    _searches: dict[tuple[tuple[int, ...], bool], list[Completion]] = field(default_factory=dict)
+    _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
+    _searches: dict[tuple[int, ...], Completion] = field(default_factory=dict)
+    _growths: dict[tuple[int, ...], Growth] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
-        if not any(step.at.size for step in self.steps):
+        if not any(step.at.size for i, step in enumerate(self.steps) if i not in self.private):
             raise UsageError("no provider ever solves a problem within the cap")
 
     def conduct(self, name: str, regimes: Mapping[str, Sequence[str]]) -> Conduct:
@@ -73,47 +85,53 @@ class Stage:
         raise UsageError(f"unknown regime {name!r}; there are {', '.join((*BUILT_IN, *regimes))}")
 
     def _of(self, arbitrageurs: Sequence[Arbitrageur], *, follows_list: bool, alike: bool) -> Conduct:
-        options = [self._menus(who, follows_list) for who in arbitrageurs]
+        options = [self._menus(who) for who in arbitrageurs]
         states = tuple(
             (float(np.prod([share for share, _ in drawn])), tuple(menu for _, menu in drawn if menu is not None))
             for drawn in itertools.product(*options)
         )
         return Conduct(
             targets=self.targets,
-            direct=direct_supply(self.market, self.steps, self.targets),
+            direct=direct_supply(self.market, self.steps, self.targets, self.private),
             states=states,
             follows_list=follows_list,
             alike=alike,
         )
 
-    def _menus(self, who: Arbitrageur, follows_list: bool) -> list[tuple[float, Menu | None]]:
+    def _menus(self, who: Arbitrageur) -> list[tuple[float, Menu | None]]:
         """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
         if not who.policies:
-            supply = self._supply(self.market.positions(who.access or self.market.names, who.name), follows_list)
+            supply = self._supply(self.market.positions(who.access or self.market.names, who.name))
             return [(1.0, _menu(who, supply))]
         found: list[tuple[float, Menu | None]] = []
         for policy in who.policies:
-            found.append((policy.weight, _menu(who, self._fixed(policy, follows_list))))
+            found.append((policy.weight, _menu(who, self._fixed(policy))))
         left = 1.0 - sum(share for share, _ in found)
         return [*found, (left, None)] if left > 1e-12 else found
 
-    def _levels(self, follows_list: bool) -> FloatArray:
-        return np.union1d(self.targets, hull_levels(self.market, self.steps)) if follows_list else self.targets
+    @property
+    def _levels(self) -> FloatArray:
+        """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
+        return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
     def extend(self, prices: FloatArray) -> int:
-        """Search policies along every provider's price line through each of S price vectors; how many were added.
+        """Search policies at each of S price vectors, along every provider's price line through them; how many were added.
 
-        With two providers in access the whole line of ratios has been searched already.
+        With two providers in access the whole line of ratios has been searched already; with more than `TOGETHER` paths are
+        grown at the price vectors themselves.
         """
         added = 0
-        for key, searches in self._searches.items():
-            before = sum(map(len, searches))
-            for search in searches:
-                for base, i in itertools.product(prices, search.made.access):
-                    search.complete(base, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
-            if sum(map(len, searches)) > before:
-                added += sum(map(len, searches)) - before
-                self._supplies[key] = _united([search.found() for search in searches])
+        for key, search in self._searches.items():
+            before = len(search)
+            for base, i in itertools.product(prices, search.made.access):
+                search.complete(base, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
+            if len(search) > before:
+                added += len(search) - before
+                self._supplies[key] = search.found()
+        for key, growth in self._growths.items():
+            if growth.grow(prices) > GROWN_ENOUGH:
+                added += 1
+            self._supplies[key] = growth.found()
         return added
 
     @property
@@ -126,51 +144,62 @@ class Stage:
         """The largest share by which a policy left out may be cheaper, on the lines searched."""
         return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
 
-    def _supply(self, access: Sequence[int], follows_list: bool) -> ProductionSet:
-        key = (tuple(sorted(access)), follows_list)
+    def _supply(self, access: Sequence[int]) -> ProductionSet:
+        key = tuple(sorted(access))
         if key not in self._supplies:
             self._supplies[key] = self._built(key)
         return self._supplies[key]
 
-    def _built(self, key: tuple[tuple[int, ...], bool]) -> ProductionSet:
-        levels = self._levels(key[1])
-        useful = [i for i in key[0] if self.steps[i].at.size]
+    def _built(self, key: tuple[int, ...]) -> ProductionSet:
+        levels = self._levels
+        useful = [i for i in key if self.steps[i].at.size]
         if len(useful) < 2:
             return self._alone(useful, levels)
-        if len(useful) > WIDEST:
-            raise UsageError(
-                f"the price game is for arbitrageurs that buy from at most {WIDEST} providers, not {len(useful)}: "
-                "restrict the market with --providers"
-            )
         if len(useful) == 2:
-            search = self._search(useful, levels)
             first, second = useful
-            ratios = self.bounds[first] / self.bounds[second][::-1]
-            search.complete(
-                np.ones(len(self.bounds)), first, float(ratios[0]), float(ratios[1]), COMPLETE_BY_LEVEL if key[1] else COMPLETE
-            )
+            low, high = (float(ratio) for ratio in self.bounds[first] / self.bounds[second][::-1])
+            looks = np.ones((LOOKS, len(self.bounds)))
+            looks[:, first] = np.geomspace(low, high, LOOKS)
+            nodes = MAX_NODES if self.points is None else self.points**2
+            focused = focused_technology(self.market, self.terms, self.steps, (first, second), looks, levels, nodes=nodes)
+            search = Completion(made=focused, levels=levels)
+            search.complete(np.ones(len(self.bounds)), first, low, high, COMPLETE)
             return search.found()
-        together = itertools.combinations(useful, min(TOGETHER, len(useful)))
-        self._searches[key] = [self._search(some, levels) for some in together]
-        for search in self._searches[key]:
-            for i in search.made.access:
-                search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
-        return _united([search.found() for search in self._searches[key]])
+        made = self._production(useful)
+        if isinstance(made, Wide):
+            self._growths[key] = Growth(made, levels)
+            self._growths[key].grow(self._seeds(useful))
+            return self._growths[key].found()
+        search = self._searches[key] = Completion(made=made, levels=levels)
+        for i in made.access:
+            search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
+        return search.found()
 
-    def _search(self, access: Sequence[int], levels: FloatArray) -> Completion:
-        points = self.points if self.points is not None else POINTS[len(access)]
-        return Completion(
-            made=grid_technology(self.market, self.terms, self.steps, tuple(access), points=points), levels=levels
-        )
+    def _production(self, useful: Sequence[int]) -> Production:
+        """Of three or more providers: one product grid, or good paths where there are too many for one."""
+        if len(useful) > TOGETHER:
+            names = [self.market.names[i] for i in useful]
+            return build(self.market, self.terms, self.steps, access=names, points=self.points)
+        points = self.points if self.points is not None else POINTS[len(useful)]
+        return grid_technology(self.market, self.terms, self.steps, tuple(useful), points=points)
+
+    def _seeds(self, useful: Sequence[int]) -> FloatArray:
+        posted = self.market.prices
+        rows = [posted, SEEDS * posted]
+        for i in useful:
+            for factor in (SEEDS, 1 / SEEDS):
+                rows.append(posted.copy())
+                rows[-1][i] *= factor
+        return np.clip(np.array(rows), self.bounds[:, 0], self.bounds[:, 1])
 
     def _alone(self, useful: Sequence[int], levels: FloatArray) -> ProductionSet:
         every = direct_supply(self.market, self.steps, levels)
         mine = every.units[:, list(useful)].sum(axis=1) > 0
         return ProductionSet(solved=every.solved[mine], units=every.units[mine], levels=levels)
 
-    def _fixed(self, policy: Policy, follows_list: bool) -> ProductionSet:
+    def _fixed(self, policy: Policy) -> ProductionSet:
         """A cascade's prefixes: within a block only its provider's units grow, so vertices of each block's own hull suffice."""
-        levels = self._levels(follows_list)
+        levels = self._levels
         order = self.market.positions(policy.order, "policy")
         walked = walk(self.market, self.steps, tuple(zip(order, policy.thresholds, strict=True)))
         at = np.searchsorted(walked.solved, levels - REACH)
@@ -193,12 +222,5 @@ def _menu(who: Arbitrageur, supply: ProductionSet) -> Menu | None:
 COARSE = 1e-4
 """Share that a policy left out may be cheaper by along a line, with more than two providers."""
 _LINE = 400
-
-
-def _united(sets: Sequence[ProductionSet]) -> ProductionSet:
-    """All policies of several sets on the same levels."""
-    solved, units = np.concatenate([s.solved for s in sets]), np.concatenate([s.units for s in sets])
-    order = np.argsort(solved, kind="stable")
-    return ProductionSet(
-        solved=solved[order], units=units[order], levels=sets[0].levels, shortfall=max(s.shortfall for s in sets)
-    )
+GROWN_ENOUGH = 2e-3
+"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""

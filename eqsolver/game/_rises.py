@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
+from eqsolver.game._breakpoints import stairs
+from eqsolver.game._certificate import Deviation, best_deviation, exact_deviation
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._sales import Conduct, Demanded
 
@@ -17,6 +20,8 @@ EXACT = 1e-10
 
 
 _JITTER = 1e-3
+JUST_BELOW = 1e-9
+"""By how much of itself a price is lowered from a breakpoint, to be on its profitable side whatever the rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,8 +42,9 @@ class Against:
         sold, rise = np.zeros(left.size), np.zeros(left.size)
         both = self.conduct.rises
         order = np.argsort(np.log(left)[:, None] - np.log(self._scale), axis=None, kind="stable")  # alike ratios together
-        for start in range(0, order.size, CHUNK):
-            cell, rival = np.divmod(order[start : start + CHUNK], self.shares.size)
+        at_once = min(CHUNK, self.conduct.at_once)
+        for start in range(0, order.size, at_once):
+            cell, rival = np.divmod(order[start : start + at_once], self.shares.size)
             scale = self._scale[rival]
             ends = [self._vectors(left[cell], rival, np.floor)] + both * [self._vectors(right[cell], rival, np.ceil)]
             prices, rows = self._distinct(np.concatenate(ends))
@@ -52,6 +58,27 @@ class Against:
                     more = self._rise(at_left, demand.take(there), scale, own)
                     rise += np.bincount(cell, share * more, minlength=left.size)
         return sold, rise
+
+    def supremum(self, cost: float) -> Callable[[float, float], tuple[float, float]]:
+        """For finite types: the most that the player earns at any price between two, from all breakpoints there."""
+
+        def between(low: float, high: float) -> tuple[float, float]:
+            found = stairs(self.conduct, self.crowd, self.player, self.others, self.shares, (low, high))
+            most, price = found.supremum(cost, high)
+            return most, max(price * (1 - JUST_BELOW), low)
+
+        return between
+
+    def best_response(
+        self, cost: float, cells: FloatArray, profit: float, *, tolerance: float, limit: int, scale: float = 0.0
+    ) -> Deviation:
+        """The player's best deviation at any price: exact for finite types, else with a bound on what is missed.
+
+        cost : marginal cost. cells, profit, tolerance, limit, scale : see `best_deviation`.
+        """
+        if self.crowd.populations:
+            return best_deviation(self, cost, cells, profit, tolerance, limit, scale)
+        return exact_deviation(self, self.supremum(cost), cost, cells, profit)
 
     @property
     def _scale(self) -> FloatArray:

@@ -107,6 +107,14 @@ class Conduct:
                 found.append((share, self._from_quotes(menus, prices)))
         return found
 
+    def on_sale(self, menus: tuple[Menu, ...], prices: FloatArray) -> Choices:
+        """What value types choose among some arbitrageurs' menus and the providers' own offers."""
+        return choose((*menus, Menu(supply=self.direct)), prices)
+
+    def cheapest(self, menus: tuple[Menu, ...], levels: FloatArray, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(R, G) lowest price of each target's level, arbitrageurs at cost, and (R, G, M) the units that it needs."""
+        return cheapest_of((*menus, Menu(supply=self.direct)), levels, prices)
+
     def ladder(self, provider: int) -> tuple[IntArray, FloatArray, FloatArray]:
         """A provider's own hull: positions (K,) among the levels of the list, the value per unit of its price from which a type
         takes at least that vertex if it can buy there only, and the units that it needs."""
@@ -121,9 +129,17 @@ class Conduct:
     def sold(self, crowd: Crowd, prices: FloatArray) -> FloatArray:
         """(R, M) units of each provider that are sold at each price vector (R, M)."""
         total = np.zeros(prices.shape)
-        for share, demand in self.demanded(prices):
-            total += share * demand.sold(crowd, np.ones(len(prices)))
+        for start in range(0, len(prices), self.at_once):
+            rows = slice(start, start + self.at_once)
+            for share, demand in self.demanded(prices[rows]):
+                total[rows] += share * demand.sold(crowd, np.ones(len(prices[rows])))
         return total
+
+    @property
+    def at_once(self) -> int:
+        """Price vectors whose demand is worked out in one pass: few where every policy has to be looked at."""
+        most = max(menu.supply.at_once for _, menus in self.states for menu in (*menus, Menu(supply=self.direct)))
+        return int(max(AT_ONCE // most, 64))
 
     def _from_quotes(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
         direct = Menu(supply=self.direct)
@@ -184,6 +200,8 @@ class Conduct:
 
 
 _ROUNDING = 1e-11
+AT_ONCE = 2**21
+"""Price vectors times policies of one pass, about."""
 
 
 def _added(units: FloatArray) -> FloatArray:

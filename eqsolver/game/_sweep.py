@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import itertools
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import EqsolverError, UsageError
+from eqsolver._ledger import BACKENDS, cell_key, solve_cells
 from eqsolver.game._equilibrium import Equilibrium, equilibrium
-from eqsolver.market import Consumers, Geometric, Market, Population, Sampled, Target, Value
+from eqsolver.market import Arbitrageur, Consumers, Market, Population, Regime, Target, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,21 +22,27 @@ if TYPE_CHECKING:
 Axis = tuple[str, Sequence[float]]
 """What is varied, and the values it takes: see `varied`."""
 
-AXES = "value, sigma, marginal-cost, marginal-cost.NAME, capability.NAME, price.NAME, overhead, overhead.NAME, max-budget"
+AXES = (
+    "value, sigma, marginal-cost, marginal-cost.NAME, capability.NAME, price.NAME, arbitrageurs, overhead, overhead.NAME, "
+    "max-budget"
+)
+QUOTING = "quoting"
+"""Name of the regime in which the axis `arbitrageurs` has its arbitrageurs."""
 
 
 def varied(
     market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float]
-) -> tuple[Market, tuple[Consumers, ...], dict[str, float]]:
+) -> tuple[Market, tuple[Consumers, ...], dict[str, Any]]:
     """A market and its consumers with the assumptions of one cell.
 
     Axes: `value` scales what consumers value (the median of a lognormal, both ends of a uniform, a value type's value, a target
     type's budget); `sigma` replaces a lognormal's; `marginal-cost[.NAME]` replaces κ; `capability.NAME` divides a provider's
     cost per attempt (a distilled student's quality, an entrant's capability); `price.NAME` replaces a posted multiplier;
-    `overhead[.NAME]` replaces arbitrageurs'; `max-budget` replaces the cap.
+    `arbitrageurs` puts so many alike ones, who buy from everybody, in one regime, `quoting`, the only one solved in the cell;
+    `overhead[.NAME]` replaces arbitrageurs'; `max-budget` replaces the cap. Axes are applied in the order given.
     """
     changed = tuple(consumers)
-    options: dict[str, float] = {}
+    options: dict[str, Any] = {}
     for name, value in cell.items():
         axis, _, who = name.partition(".")
         match axis:
@@ -58,6 +61,8 @@ def varied(
                 market = _providers(market, who, lambda p, v=value: replace(p, spend=p.spend / v))  # type: ignore[misc]
             case "price" if who:
                 market = market.at_prices({who: value})
+            case "arbitrageurs" if not who:
+                market, options["regimes"] = _quoting(market, name, value), [QUOTING]
             case "overhead":
                 names = {a.name for a in market.arbitrageurs}
                 if not names or (who and who not in names):
@@ -69,6 +74,16 @@ def varied(
             case _:
                 raise UsageError(f"sweep over {name!r}: not one of {AXES}")
     return market, changed, options
+
+
+def _quoting(market: Market, name: str, number: float) -> Market:
+    if number != int(number) or number < 0:
+        raise UsageError(f"sweep over {name!r}: {number:g} is not a number of arbitrageurs")
+    new = [Arbitrageur(name=f"arbitrageur {n + 1}") for n in range(int(number))]
+    kept = [a for a in market.arbitrageurs if a.name not in {b.name for b in new}]
+    regimes = [r for r in market.regimes if r.name != QUOTING and not {b.name for b in new} & set(r.arbitrageurs)]
+    regimes.append(Regime(name=QUOTING, arbitrageurs=tuple(b.name for b in new)))
+    return replace(market, arbitrageurs=(*kept, *new), regimes=tuple(regimes))
 
 
 def _worth(consumer: Consumers, factor: float) -> Consumers:
@@ -106,16 +121,25 @@ def sweep(
     Parameters
     ----------
     over : axes, the last varying fastest; see `varied`. ledger : an sqlite file in which solved cells are kept, keyed by
-        market, options, version and cell, so that an interrupted sweep goes on where it was. jobs, backend : of joblib.
-    consumers : instead of the market's. options : of `equilibrium`.
+        market, options, version, seed and cell, so that an interrupted or killed sweep goes on where it was.
+    jobs, backend : of joblib: `loky`, `threading`, `multiprocessing`, or `dask`, the cluster that Dask's configuration names
+        (such as by DASK_SCHEDULER_ADDRESS), or else a local one of so many workers.
+    consumers : instead of the market's. options : of `equilibrium`; with `bootstrap`, 5 % and 95 % points stand beside figures.
 
     Returns
     -------
     One row per cell, regime and prices (posted, equilibrium), as `Equilibrium.to_frame`; a cell that failed has one row
     with its message in `failed`. The same whatever the number of jobs.
+
+    Raises
+    ------
+    UsageError : unknown axes or backends, Dask that is not installed. Whatever else goes wrong in a cell is recorded as its
+    failure; such a cell is not kept in the ledger, and tried again next time.
     """
-    import joblib
     import pandas as pd
+
+    if backend not in BACKENDS:
+        raise UsageError(f"unknown backend {backend!r}; there are {', '.join(BACKENDS)}")
 
     if not over:
         raise UsageError("a sweep needs something to vary: give at least one --over NAME=lo:hi:n")
@@ -126,67 +150,50 @@ def sweep(
     cells = [dict(zip(names, map(float, values), strict=True)) for values in itertools.product(*(v for _, v in over))]
     for cell in cells[:1]:
         varied(market, wanted, cell)  # an unknown axis is told before anything is solved
-    keys = [_key(market, wanted, cell, options) for cell in cells]
-    say = progress or (lambda what, share: None)
-    with closing(_opened(ledger)) as book:
-        known = dict(book.execute("SELECT key, rows FROM cells"))
-        missing = [(key, cell) for key, cell in zip(keys, cells, strict=True) if key not in known]
-        parallel = joblib.Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered")
-        solved: Iterator[tuple[str, str]] = parallel(
-            joblib.delayed(_solved)(key, market, wanted, cell, options) for key, cell in missing
-        )
-        for done, (key, rows) in enumerate(solved):
-            known[key] = rows
-            with book:
-                book.execute("INSERT OR REPLACE INTO cells VALUES (?, ?)", (key, rows))
-            say(f"cell {len(cells) - len(missing) + done + 1} of {len(cells)}", (done + 1) / len(missing))
+    answers = solve_cells(
+        _solved,
+        [(_key(market, wanted, cell, options), (market, wanted, cell, options)) for cell in cells],
+        ledger=ledger,
+        jobs=jobs,
+        backend=backend,
+        progress=progress,
+        kept=lambda rows: not json.loads(rows)[0].get("unexpected"),
+    )
     found = []
-    for key, cell in zip(keys, cells, strict=True):
-        found += [{**cell, **row} for row in json.loads(known[key])]
+    for cell, rows in zip(cells, answers, strict=True):
+        found += [{**cell, **{k: v for k, v in row.items() if k != "unexpected"}} for row in json.loads(rows)]
     return pd.DataFrame(found)
 
 
-def _opened(ledger: Path | None) -> sqlite3.Connection:
-    try:
-        book = sqlite3.connect(":memory:" if ledger is None else ledger)
-        with book:
-            book.execute("CREATE TABLE IF NOT EXISTS cells (key TEXT PRIMARY KEY, rows TEXT NOT NULL)")
-    except sqlite3.Error as error:
-        raise UsageError(f"{ledger}: cannot be used as a ledger: {error}") from None
-    return book
-
-
-def _solved(
-    key: str, market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]
-) -> tuple[str, str]:
+def _solved(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]) -> str:
     """One cell, in a worker: its rows as JSON; an error raised on purpose becomes a row that says so."""
     try:
         changed, wanted, more = varied(market, consumers, cell)
         rows = rows_of(equilibrium(changed, consumers=wanted, **{**options, **more}))
     except EqsolverError as error:
         rows = [{"failed": str(error)}]
-    return key, json.dumps(rows)
-
-
-def rows_of(found: Equilibrium) -> list[dict[str, Any]]:
-    """The rows of `to_frame`, with None for what is undefined."""
-    return [
-        {str(name): None if isinstance(value, float) and not np.isfinite(value) else value for name, value in row.items()}
-        for row in found.to_frame().to_dict("records")
-    ]
+    except Exception as error:  # one cell must not end the others
+        rows = [{"failed": f"{type(error).__name__}: {error}", "unexpected": True}]
+    return json.dumps(rows)
 
 
 def _key(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]) -> str:
-    """A hash of all that the answer depends on."""
-    digest = hashlib.sha256()
-    for p in market.providers:
-        odds = p.odds
-        arrays = (odds.success,) if isinstance(odds, Geometric) else (odds.attempts, odds.successes)
-        for array in (*arrays, p.spend):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(repr((p.name, isinstance(odds, Sampled), p.marginal_cost, p.price, p.highest_price)).encode())
-    digest.update(np.ascontiguousarray(market.weights).tobytes())
-    rest = (market.unit, market.max_budget, market.max_attempts, market.arbitrageurs, market.regimes, tuple(consumers))
-    version = importlib.metadata.version("eqsolver")
-    digest.update(repr((rest, sorted(cell.items()), sorted(options.items(), key=lambda item: item[0]), version)).encode())
-    return digest.hexdigest()
+    """A hash of all that a cell's answer depends on."""
+    asked = sorted({"seed": 0, **options}.items(), key=lambda item: item[0])
+    return cell_key(market.digest(), tuple(consumers), list(cell.items()), asked)
+
+
+def rows_of(found: Equilibrium) -> list[dict[str, Any]]:
+    """The rows of `to_frame`, with None for what is undefined; with a bootstrap, each figure's 5 % and 95 % points too."""
+    rows = []
+    for row in found.to_frame().to_dict("records"):
+        spread = found.bands.get(f"{row['regime']}, {row['prices']}", {})
+        named = {str(name): _defined(value) for name, value in row.items()}
+        for name, (low, high) in spread.items():
+            named |= {f"{name} p05": _defined(low), f"{name} p95": _defined(high)}
+        rows.append(named)
+    return rows
+
+
+def _defined(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value

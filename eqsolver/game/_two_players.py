@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._certificate import Deviation, best_deviation
+from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._double_oracle import Mixed, double_oracle
 from eqsolver.game._lattice import Lattice, lattice
@@ -77,15 +77,19 @@ def solve_two(
     steps = [float(np.log1p(tick))] if tick is not None else [FIRST_STEP / 2**k for k in range(HALVINGS)]
     rounds, first = 0, None
     best: TwoPlayers | None = None
+    finer: Lattice | None = None
     for step in steps:
-        game = lattice(conduct, crowd, costs, bounds, step)
+        game = finer if finer is not None else lattice(conduct, crowd, costs, bounds, step)
+        finer = None
         opening = _opening(game, start) if first is None else _carried(game, *first)
         mixed = double_oracle(_rows(game), opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
         rounds += mixed.rounds
         first = tuple(game.ticks[p][mixed.actions[p]] for p in (0, 1)), step
         last = step == steps[-1]
-        if tick is None and not last and _gain_between(conduct, crowd, costs, bounds, game, mixed) > tolerance:
-            continue
+        if tick is None and not last:
+            finer = lattice(conduct, crowd, costs, bounds, step / 2)
+            if _gain_between(game, finer, mixed) > tolerance:
+                continue
         prices = game.prices(0)[mixed.actions[0]], game.prices(1)[mixed.actions[1]]
 
         def deviation(p: int, game: Lattice = game, mixed: Mixed = mixed, rival: Sequence[FloatArray] = prices) -> Deviation:
@@ -93,10 +97,13 @@ def solve_two(
                 return _on_ticks(game, mixed, p)
             return _anywhere(conduct, crowd, costs, bounds, game, mixed, rival[1 - p], p, tolerance)
 
+        first_one = deviation(0)
+        if first_one.epsilon > tolerance * first_one.profit and not last:
+            continue
         found = TwoPlayers(
             prices=prices,
             probabilities=mixed.probabilities,
-            deviations=(deviation(0), deviation(1)),
+            deviations=(first_one, deviation(1)),
             step=step,
             rounds=rounds,
             stalled=mixed.stalled,
@@ -110,9 +117,8 @@ def solve_two(
     return best
 
 
-def _gain_between(conduct: Conduct, crowd: Crowd, costs: FloatArray, bounds: FloatArray, game: Lattice, mixed: Mixed) -> float:
+def _gain_between(game: Lattice, finer: Lattice, mixed: Mixed) -> float:
     """The larger relative gain from a price halfway between two ticks: no certificate can be better than that."""
-    finer = lattice(conduct, crowd, costs, bounds, game.step / 2)
     gains = []
     for p in (0, 1):
         rival = np.searchsorted(finer.ticks[1 - p], 2 * game.ticks[1 - p][mixed.actions[1 - p]])
@@ -169,4 +175,4 @@ def _anywhere(
     cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
     part = PART_OF_LIST if conduct.follows_list else PART
     limit = max(CELLS // rival.size, 8 * cells.size)
-    return best_deviation(sales, costs[player], cells, float(mixed.value[player]), tolerance * part, limit)
+    return sales.best_response(float(costs[player]), cells, float(mixed.value[player]), tolerance=tolerance * part, limit=limit)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from eqsolver.market._estimator import Estimate, Estimator
 from eqsolver.market._model import (
     Arbitrageur,
     Consumers,
+    Estimated,
     Geometric,
     Market,
+    Odds,
     Policy,
     Population,
     Provider,
@@ -22,14 +25,19 @@ from eqsolver.market._model import (
 if TYPE_CHECKING:
     from eqsolver.market._fields import schema
     from eqsolver.market._load import load
+    from eqsolver.market._log_fields import log_fields
     from eqsolver.market._logs import read_logs
     from eqsolver.market._spec import read_spec, write_spec
 
 __all__ = [
     "Arbitrageur",
     "Consumers",
+    "Estimate",
+    "Estimated",
+    "Estimator",
     "Geometric",
     "Market",
+    "Odds",
     "Policy",
     "Population",
     "Provider",
@@ -38,13 +46,21 @@ __all__ = [
     "Target",
     "Value",
     "load",
+    "log_fields",
     "read_logs",
     "read_spec",
     "schema",
     "write_spec",
 ]
 
-_LATER = {"load": "_load", "read_logs": "_logs", "read_spec": "_spec", "schema": "_fields", "write_spec": "_spec"}
+_LATER = {
+    "load": "_load",
+    "log_fields": "_log_fields",
+    "read_logs": "_logs",
+    "read_spec": "_spec",
+    "schema": "_fields",
+    "write_spec": "_spec",
+}
 """What needs pydantic is imported when it is first asked for: a command's help need not wait for it."""
 
 

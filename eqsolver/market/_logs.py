@@ -83,7 +83,7 @@ def read_logs(
     -----
     A line is reduced to three numbers as it is read: memory is O(problems x providers), whatever the number of attempts.
     """
-    files = _files(paths) if providers is None else _of(providers, _files(paths))
+    files = log_files(paths, providers)
     index: dict[str, int] = {}
     logs = {file: _read(file, index) for file in files}
     line = np.zeros((len(logs), len(index)), dtype=np.int64)  # (M, N) where a problem stands in each file, 0 = nowhere
@@ -107,6 +107,11 @@ def read_logs(
         unit=unit or "USD",
         dropped=_reasons(line, [file.stem for file in files]),
     )
+
+
+def log_files(paths: Sequence[Path], providers: Sequence[str] | None = None) -> list[Path]:
+    """The files meant by files and folders, one per provider; of some providers, in their order."""
+    return _files(paths) if providers is None else _of(providers, _files(paths))
 
 
 def _of(providers: Sequence[str], files: list[Path]) -> list[Path]:

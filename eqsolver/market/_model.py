@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -73,6 +74,11 @@ class Geometric:
     def __len__(self) -> int:
         return len(self.success)
 
+    @property
+    def mean(self) -> FloatArray:
+        """(N,) probability that one attempt succeeds."""
+        return self.success
+
     def take(self, problems: IntArray) -> Self:
         return replace(self, success=self.success[problems])
 
@@ -101,15 +107,57 @@ class Sampled:
     def __len__(self) -> int:
         return len(self.attempts)
 
+    @property
+    def mean(self) -> FloatArray:
+        """(N,) share of the attempts that succeeded."""
+        found: FloatArray = self.successes / self.attempts
+        return found
+
     def take(self, problems: IntArray) -> Self:
         return replace(self, attempts=self.attempts[problems], successes=self.successes[problems])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimated:
+    """Odds that are not known but believed: the probability that an attempt on problem x succeeds is Beta distributed.
+
+    alpha, beta : (N,) parameters, > 0 and finite; the mean is alpha / (alpha + beta), their sum the weight of the evidence.
+    """
+
+    alpha: FloatArray
+    beta: FloatArray
+
+    def __post_init__(self) -> None:
+        for column in ("alpha", "beta"):
+            values = read_only(getattr(self, column))
+            object.__setattr__(self, column, values)
+            _one_axis(values, column)
+            _check((values > 0) & np.isfinite(values), values, column, "must be positive and finite")
+        if self.alpha.shape != self.beta.shape:
+            raise MarketError(f"alpha has {self.alpha.size} problems and beta {self.beta.size}")
+
+    def __len__(self) -> int:
+        return len(self.alpha)
+
+    @property
+    def mean(self) -> FloatArray:
+        """(N,) probability that one attempt succeeds, as it is believed to be."""
+        found: FloatArray = self.alpha / (self.alpha + self.beta)
+        return found
+
+    def take(self, problems: IntArray) -> Self:
+        return replace(self, alpha=self.alpha[problems], beta=self.beta[problems])
+
+
+Odds = Geometric | Sampled | Estimated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Provider:
     """A seller of attempts.
 
-    odds : chances of success on each of N problems, from a specification (`Geometric`) or from logs (`Sampled`).
+    odds : chances of success on each of N problems, from a specification (`Geometric`), from logs (`Sampled`), or as an
+        estimator believes them to be (`Estimated`).
     spend : (N,) mean cost w of one attempt at list price, money, > 0 and finite.
     marginal_cost : κ, the provider's own cost as a share of list price, >= 0.
     price : m, multiplier on list price, > 0; one *unit* is money at list price, so a bill is `price * units`.
@@ -118,7 +166,7 @@ class Provider:
     """
 
     name: str
-    odds: Geometric | Sampled
+    odds: Odds
     spend: FloatArray
     marginal_cost: float = 0.4
     price: float = 1.0
@@ -295,6 +343,8 @@ class Market:
     problems : N names of problems or classes.
     regimes : of the price game, beside the built-in ones.
     dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
+    origin : (N,) which problem each class is a part of, counted from 0: an estimator may believe of one problem that it is
+        one of several classes. Resamples draw such classes together. None: each class is a problem of its own.
     """
 
     name: str
@@ -308,6 +358,7 @@ class Market:
     consumers: tuple[Consumers, ...] = ()
     regimes: tuple[Regime, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    origin: IntArray | None = None
 
     def __post_init__(self) -> None:
         for column in ("providers", "problems", "arbitrageurs", "consumers", "regimes"):
@@ -333,6 +384,10 @@ class Market:
             object.__setattr__(self, "problems", tuple(f"class {x + 1}" for x in range(q.size)))
         if len(self.problems) != q.size:
             raise MarketError(f"{len(self.problems)} names for {q.size} problems")
+        if self.origin is not None:
+            object.__setattr__(self, "origin", read_only_counts(self.origin))
+            if self.origin.shape != q.shape or (self.origin < 0).any():
+                raise MarketError(f"origin needs one number >= 0 for each of {q.size} classes")
         if self.max_budget is not None:
             _positive(self.max_budget, "max_budget")
         if self.max_attempts is not None and self.max_attempts < 1:
@@ -358,6 +413,11 @@ class Market:
     def prices(self) -> FloatArray:
         """(M,) posted multipliers m."""
         return read_only([provider.price for provider in self.providers])
+
+    @property
+    def problem_count(self) -> int:
+        """How many problems there are: classes that are parts of one (`origin`) count once."""
+        return self.weights.size if self.origin is None else np.unique(self.origin).size
 
     @property
     def dropped_problems(self) -> int:
@@ -408,4 +468,45 @@ class Market:
             weights=q[kept] / q[kept].sum(),
             providers=tuple(p.take(kept) for p in self.providers),
             problems=tuple(self.problems[x] for x in kept),
+            origin=None if self.origin is None else self.origin[kept],
         )
+
+    def digest(self) -> str:
+        """A hash of all that an answer about the market may depend on, but for its name."""
+        found = hashlib.sha256()
+        for p in self.providers:
+            for array in (*(getattr(p.odds, column) for column in p.odds.__slots__), p.spend):
+                found.update(np.ascontiguousarray(array).tobytes())
+            found.update(repr((p.name, type(p.odds).__name__, p.marginal_cost, p.price, p.highest_price)).encode())
+        for array in (self.weights, *(() if self.origin is None else (self.origin,))):
+            found.update(np.ascontiguousarray(array).tobytes())
+        rest = (self.unit, self.max_budget, self.max_attempts, self.problems, self.arbitrageurs, self.regimes, self.consumers)
+        found.update(repr(rest).encode())
+        return found.hexdigest()
+
+    def divided(self, problem: IntArray, weights: ArrayLike) -> Market:
+        """The market with its problems divided into classes, which share their odds and costs for the time being.
+
+        problem : (K,) which problem each class is a part of. weights : (K,) of the classes, > 0, sum 1.
+        """
+        rank = np.arange(problem.size) - np.searchsorted(problem, problem)
+        return replace(
+            self,
+            weights=np.asarray(weights, dtype=np.float64),
+            providers=tuple(p.take(problem) for p in self.providers),
+            problems=tuple(f"{self.problems[x]} #{k + 1}" for x, k in zip(problem, rank, strict=True)),
+            origin=problem if self.origin is None else self.origin[problem],
+        )
+
+    def resampled(self, resamples: int, generator: np.random.Generator) -> FloatArray:
+        """(B, N) weights in each of B resamples: as many problems as there are, drawn with replacement by their weights.
+
+        Classes that are parts of one problem (`origin`) are drawn together. Rows sum to one.
+        """
+        if self.origin is None:
+            return generator.multinomial(self.weights.size, self.weights, size=resamples) / self.weights.size
+        _, part_of = np.unique(self.origin, return_inverse=True)
+        whole = np.bincount(part_of, weights=self.weights)
+        drawn = generator.multinomial(whole.size, whole / whole.sum(), size=resamples) / whole.size
+        found: FloatArray = drawn[:, part_of] * (self.weights / whole[part_of])
+        return found

@@ -132,7 +132,7 @@ def write_spec(market: model.Market, path: str | PathLike[str], header: str = ""
 
     Raises
     ------
-    MarketError : the market has odds from logs, or no cap.
+    MarketError : the market has odds from logs or estimates, or no cap.
     UsageError : the file cannot be written.
     """
     data = _tables(market)
@@ -153,7 +153,9 @@ def _tables(market: model.Market) -> dict[str, Any]:
     success: dict[str, list[float]] = {}
     for provider in market.providers:
         if not isinstance(provider.odds, model.Geometric):
-            raise fault(where, f"provider {provider.name!r} has odds from logs; calibrate the market to classes first")
+            raise fault(
+                where, f"provider {provider.name!r} has odds from logs or estimates; calibrate the logs to classes first"
+            )
         success[provider.name] = provider.odds.success.tolist()
     spend = {provider.name: provider.spend.tolist() for provider in market.providers}
     data: dict[str, Any] = {"name": market.name, "unit": market.unit}

@@ -42,7 +42,7 @@ def bands(
     A path that was cut at its level is followed on to the cap, since a resample may need more. Offers and policies are taken on
     the same resamples, so the band is that of their ratio. Work is GEMMs of N x checkpoints x resamples.
     """
-    market, Q = made.market, resampled(made.market.weights, resamples, seed)
+    market, Q = made.market, made.market.resampled(resamples, np.random.default_rng(seed)).T
     total = sum(len(group) for group in groups) + len(market.providers)
     done = 0
 
@@ -76,13 +76,6 @@ def _percentiles(margin: FloatArray) -> FloatArray:
     return band
 
 
-def resampled(weights: FloatArray, resamples: int, seed: int) -> FloatArray:
-    """(N, B) weights of the problems in each of B resamples: N drawn with replacement by their weights; columns sum to one."""
-    drawn = np.random.default_rng(seed).multinomial(weights.size, weights, size=resamples)
-    found: FloatArray = drawn.T / weights.size
-    return found
-
-
 def alone(made: Production, provider: int) -> tuple[Block, ...]:
     """Buying from one provider only, as far as that solves anything."""
     return ((provider, made.steps[provider].end),)
@@ -99,7 +92,7 @@ def extended(made: Production, path: tuple[Block, ...]) -> tuple[Block, ...]:
 def path_costs(made: Production, path: tuple[Block, ...], prices: FloatArray, levels: FloatArray, Q: FloatArray) -> FloatArray:
     """(L, B) cost at which the path reaches each level under each column of weights, infinite where it does not.
 
-    levels : (L,) the same for every column, or (L, B) a column's own. Q : (N, B), see `resampled`.
+    levels : (L,) the same for every column, or (L, B) a column's own. Q : (N, B), see `Market.resampled`.
     """
     wanted = np.broadcast_to(levels.reshape(len(levels), -1), (len(levels), Q.shape[1]))
     market, rules = made.market, made.rules

@@ -9,7 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Market, Provider, Sampled
-from eqsolver.posted._bootstrap import alone, extended, path_costs, resampled
+from eqsolver.posted._bootstrap import alone, extended, path_costs
 from eqsolver.posted._distillation import Distillation, Student, log_linear
 from eqsolver.posted._offers import offers
 from eqsolver.posted._resale import resale
@@ -133,7 +133,7 @@ def distill(
         on_sale=on_sale,
         rules=terms,
         levels=asked_levels,
-        resamples=resampled(family.weights, bootstrap, seed),
+        resamples=family.resampled(bootstrap, np.random.default_rng(seed)).T,
         points=points,
         tolerance=tolerance,
     )

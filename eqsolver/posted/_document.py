@@ -57,7 +57,7 @@ def document(solved: Solution) -> dict[str, Any]:
     found: dict[str, Any] = {
         "market": market.name,
         "unit": market.unit,
-        "problems": market.weights.size,
+        "problems": market.problem_count,
         "dropped": market.dropped_problems,
         "dropped_because": dict(market.dropped),
         "providers": list(names),
@@ -91,6 +91,8 @@ def document(solved: Solution) -> dict[str, Any]:
             "mean_margin": mean(solved.evaluated.resale.mean_margin),
             **policy(solved.evaluated),
         }
+    if solved.estimate is not None:
+        found["estimate"] = solved.estimate.to_dict()
     rounds = zip(solved.undercutting.price, solved.undercutting.margin, strict=True)
     return found | {
         "oracle_cost": numbers(solved.oracle_cost),

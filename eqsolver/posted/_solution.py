@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.market import Market
+from eqsolver.market import Estimate, Market
 from eqsolver.posted._offers import Offers
 from eqsolver.posted._resale import Resale
 from eqsolver.posted._segments import Segmentation, segmentation
@@ -68,7 +68,7 @@ class Solution:
     oracle_relaxed : problems on which that bound is looser still, because enumerating their attempt vectors was too large.
     arbitrageurs : those of the market file, by name.
     grid, exact, moved : grid points per provider in access; whether they are all steps; see `Technology.moved`.
-    reach : the highest level any policy or provider reaches.
+    reach : the highest level any policy or provider reaches. estimate : what the logs were replaced by; None: by nothing.
     """
 
     market: Market
@@ -90,6 +90,7 @@ class Solution:
     exact: bool
     moved: float
     reach: float
+    estimate: Estimate | None = None
 
     @property
     def version(self) -> str:

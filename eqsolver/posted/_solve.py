@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Arbitrageur, Market
+from eqsolver.market import Arbitrageur, Estimator, Market
 from eqsolver.posted._bootstrap import bands
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import resale
@@ -49,6 +49,7 @@ def solve(
     *,
     providers: Sequence[str] | None = None,
     access: Sequence[str] | None = None,
+    estimator: Estimator | None = None,
     levels: Sequence[float] | FloatArray | None = None,
     accounting: Accounting = "attempts",
     allocation: Allocation = "budget",
@@ -69,6 +70,8 @@ def solve(
     ----------
     market : from `load`, or made of `Provider`s.
     providers : restrict the market to these. access : restrict the arbitrageur to these; offers still come from all.
+    estimator : of success probabilities from logs, such as `estimate.Npml()`, applied to the providers of the market; None:
+        the unbiased estimator of THEORY section 2.
     levels : (L,) performance levels in (0, 1]; default 100 from 5 points below the best provider's reach to the best policy's.
     accounting, allocation, max_budget, max_attempts : see `technology`. Money is at list price.
     prices : price multipliers to use instead of the market's.
@@ -85,6 +88,7 @@ def solve(
     asked = {
         "providers": list(providers) if providers is not None else None,
         "access": list(access) if access is not None else None,
+        "estimator": "unbiased" if estimator is None else estimator.name,
         "levels": None if levels is None else [float(u) for u in levels],
         "accounting": accounting,
         "allocation": allocation,
@@ -110,6 +114,11 @@ def solve(
         market = market.restrict(providers)
     if prices:
         market = market.at_prices(prices)
+    estimate = None
+    if estimator is not None:
+        say("estimating", 0.0)
+        estimate = estimator(market)
+        market = estimate.market
     m = market.prices
     terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
     wanted = None if evaluated is None else _cascade(market, evaluated)
@@ -184,6 +193,7 @@ def solve(
         exact=made.exact,
         moved=made.moved,
         reach=max(made.reach, float(asks.reach.max())),
+        estimate=estimate,
     )
 
 

@@ -44,6 +44,12 @@ def _png(figure: Figure, note: str) -> bytes:
     return buffer.getvalue()
 
 
+def bare(axes: Any) -> None:
+    """A light grid and no box."""
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def new_figure(title: str, columns: int = 1, rows: int = 1, *, share_y: bool = True) -> tuple[Figure, Any]:
     """A figure and its axes, one or an array of them."""
     size = 7.0 if columns == 1 else 9.0, 4.3 if rows == 1 else 6.4
@@ -51,8 +57,7 @@ def new_figure(title: str, columns: int = 1, rows: int = 1, *, share_y: bool = T
     axes = figure.subplots(rows, columns, sharey=share_y)
     figure.suptitle(title, fontsize=11)
     for one in np.atleast_1d(axes).flat:
-        one.grid(alpha=0.25, linewidth=0.6)
-        one.spines[["top", "right"]].set_visible(False)
+        bare(one)
     return figure, axes
 
 

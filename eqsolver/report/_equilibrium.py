@@ -19,7 +19,12 @@ KINDS = {
     "pure": "one price each",
     "mixed": "mixed: prices are drawn",
     "cce": "coarse correlated: prices are drawn together",
+    "cycle": "best responses did not settle: the least ε they visited",
     "posted": "posted",
+}
+DEMANDS = {
+    "logit": "customers have tastes among sellers; surplus leaves those tastes out",
+    "balanced": "a marketplace shares the traffic for each level among all who sell it, by a power of their price",
 }
 
 
@@ -31,12 +36,15 @@ def print_equilibrium(solved: Equilibrium, console: Console) -> None:
         costs = ", ".join(f"{p.name} {digits(p.marginal_cost)}" for p in market.providers)
         say(console, f"Assumed: marginal costs, as shares of list price: {costs}; consumers: {consumers(solved)}.")
         say(console, f"Money in {market.unit}, expected, over all consumers. Prices are multiples of list price.")
+        if solved.options.get("demand") is not None:
+            say(console, f"Demand: {DEMANDS[str(solved.options['demand']).partition(':')[0]]} ({solved.options['demand']}).")
         still = [name for i, name in enumerate(names) if i not in solved.players]
         if still:
             say(console, f"Prices kept as posted: {', '.join(still)}.")
         _strategies(solved, console)
         _accounts(solved, console)
         _effects(solved, console)
+        _changes(solved, console)
         for name, found in solved.regimes.items():
             for other in found.others:
                 listed = ", ".join(f"{provider} {digits(float(p))}" for provider, p in zip(names, other, strict=True))
@@ -118,6 +126,32 @@ def _effects(solved: Equilibrium, console: Console) -> None:
         cells = tuple(tuple(_effect(float(found.cross_price[i, j])) for found in group.values()) for i, j in pairs)
         groups.append(Group(title, tuple(f"{names[i]} / {names[j]}" for i, j in pairs), cells))
     show(console, "Units of the first per price of the second: + substitutes, - complements", _key(solved), groups)
+
+
+def _changes(solved: Equilibrium, console: Console) -> None:
+    """What a regime changes, each figure with its band over the same resamples."""
+    spread = solved.spread.differences
+    changes = {key: columns for key, columns in solved.differences.items() if key.endswith(", equilibrium") and key in spread}
+    if not changes:
+        return
+    names, unit = solved.market.names, solved.market.unit
+
+    def cells(column: str, *, money: bool) -> tuple[str, ...]:
+        told = []
+        for key, columns in changes.items():
+            values = (columns[column], *spread[key][column])
+            change, low, high = (amount(float(v), unit) if money else f"{v:+.3f}" for v in values)
+            told.append(f"{change} [{low}, {high}]")
+        return tuple(told)
+
+    groups = [
+        Group("price", names, tuple(cells(f"price {name}", money=False) for name in names)),
+        Group("profit", names, tuple(cells(f"profit {name}", money=True) for name in names)),
+        Group("arbitrageurs'", ("profit",), (cells("arbitrageurs' profit", money=True),)),
+        Group("consumers'", ("surplus",), (cells("consumer surplus", money=True),)),
+    ]
+    key = Group("", ("change",), (tuple(name.removesuffix(", equilibrium") for name in changes),), text=True)
+    show(console, f"Changes between regimes at equilibrium prices, {unit} [5-95 % of the same resamples]", key, groups)
 
 
 def _effect(value: float) -> str:

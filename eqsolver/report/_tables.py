@@ -242,6 +242,13 @@ class _Page:
 
         if any(isinstance(provider.odds, Sampled) for provider in self.solution.market.providers):
             self.line("  Logs: the unbiased estimator is optimistic at the frontier where attempts per problem are few.", "dim")
+        if self.solution.estimate is not None:
+            fit = self.solution.estimate.to_dict()
+            self.line(
+                f"  Odds estimated from the logs by {fit['estimator']}: {counted(fit['components'], 'component')}, "
+                f"log-likelihood {fit['log_likelihood']:.4f} per problem, within {fit['gap']:.1g} of the best weights'.",
+                "dim",
+            )
         if self.solution.rules.allocation == "budget":
             self.line("  floor(budget / cost) attempts are bought: a problem's cost per attempt is taken as known.", "dim")
 

@@ -5,6 +5,8 @@ from eqsolver.technology._completion import Completion
 from eqsolver.technology._curves import attempts_within, curves, expected_tries, survival
 from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
 from eqsolver.technology._fit import BestCascades
+from eqsolver.technology._focus import focused_technology
+from eqsolver.technology._growth import Growth
 from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
 from eqsolver.technology._oracle import Oracle, oracle
@@ -23,10 +25,11 @@ from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
 from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_paths
 from eqsolver.technology._set import ProductionSet
 from eqsolver.technology._steps import Profile, Steps, steps
-from eqsolver.technology._technology import Technology, all_steps, grid_technology
+from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
 from eqsolver.technology._wide import Wide
 
 __all__ = [
+    "MAX_NODES",
     "REACH",
     "Accounting",
     "Allocation",
@@ -34,6 +37,7 @@ __all__ = [
     "Block",
     "Cascade",
     "Completion",
+    "Growth",
     "Oracle",
     "PerLevel",
     "Production",
@@ -56,6 +60,7 @@ __all__ = [
     "curves",
     "evaluate",
     "expected_tries",
+    "focused_technology",
     "grid_technology",
     "joint",
     "lower_hull",

@@ -9,14 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology._hull import lower_hull, lower_hulls
-from eqsolver.technology._many_prices import shortest_paths_at
-from eqsolver.technology._schedule import REACH
-from eqsolver.technology._set import ProductionSet, Stretches, cheapest_from
+from eqsolver.technology._hull import lower_hulls
+from eqsolver.technology._optima import Optima
+from eqsolver.technology._set import ProductionSet, Stretches
 from eqsolver.technology._technology import Technology
 
-BATCH = 2**20
-"""Nodes times price vectors of one pass of shortest paths."""
 DIGITS = 12
 """Policies whose pass, and whose units as a share of the most a provider can be paid, agree to so many decimals are one."""
 
@@ -47,14 +44,10 @@ class Completion:
     _solved: FloatArray = field(init=False)
     _units: FloatArray = field(init=False)
     _unit: float = field(init=False)
-    _nodes: IntArray = field(init=False)
-    _node_pass: FloatArray = field(init=False)
+    _optima: Optima = field(init=False)
 
     def __post_init__(self) -> None:
-        allowed = np.flatnonzero(self.made.allowed.ravel())
-        solved = self.made.solved.ravel()[allowed]
-        order = np.argsort(solved, kind="stable")
-        self._nodes, self._node_pass = allowed[order], solved[order]
+        self._optima = Optima(self.made, self.levels)
         self._solved, self._units = np.zeros(1024), np.zeros((1024, len(self.made.market.providers)))
         self._unit = float(max(edge.sum(axis=axis).max() for axis, edge in enumerate(self.made.edges)))
 
@@ -97,31 +90,18 @@ class Completion:
 
     def solve_at(self, prices: FloatArray) -> list[Solved]:
         """The optimum at each of R price vectors (R, M), solved once each."""
-        keys = [np.ascontiguousarray(row).tobytes() for row in prices]
-        new = [r for r, key in enumerate(keys) if key not in self.solved_at]
-        step = max(1, BATCH // self.made.survival.size)
-        for start in range(0, len(new), step):
-            rows = new[start : start + step]
-            for r, solved in zip(rows, self._optima(prices[rows]), strict=True):
-                self.solved_at[keys[r]] = solved
-        return [self.solved_at[key] for key in keys]
-
-    def _optima(self, prices: FloatArray) -> list[Solved]:
         access = list(self.made.access)
-        value, units = shortest_paths_at(self.made.edges, prices[:, access])
-        value = value[:, self._nodes]
-        vertices, count = lower_hulls(self._node_pass, value)
-        some = int(np.searchsorted(self.levels, self._node_pass[-1] + REACH))  # levels that are reached
-        exact = np.full((len(prices), self.levels.size), -1, dtype=np.int64)
-        if some:
-            exact[:, :some] = cheapest_from(value, np.searchsorted(self._node_pass, self.levels[:some] - REACH))
-        optima = []
-        for r, price in enumerate(prices):
-            places = np.concatenate([vertices[r, : count[r]], exact[r, :some]])
-            ids = self._register(self._node_pass[places], access, units[:, r, self._nodes[places]].T)
-            at_level = np.append(ids[count[r] :], exact[r, some:])
-            optima.append(Solved(prices=price, hull=ids[: count[r]], at_level=at_level))
-        return optima
+        found = []
+        for row in prices:
+            key = np.ascontiguousarray(row).tobytes()
+            if key not in self.solved_at:
+                best = self._optima.at(row[access])
+                ids = self._register(best.solved, access, best.units)
+                hull, at_level = ids[: best.vertices], np.full(self.levels.size, -1, dtype=np.int64)
+                at_level[: ids.size - hull.size] = ids[hull.size :]
+                self.solved_at[key] = Solved(prices=row, hull=hull, at_level=at_level)
+            found.append(self.solved_at[key])
+        return found
 
     def _register(self, solved: FloatArray, access: Sequence[int], units: FloatArray) -> IntArray:
         rounded = np.round(np.column_stack([solved, units / self._unit]), DIGITS) + 0.0  # no minus zero
@@ -185,7 +165,8 @@ class Completion:
         middle = (left.prices + right.prices) / 2
         both = np.union1d(left.hull, right.hull)
         both = both[np.argsort(solved[both], kind="stable")]
-        between = both[lower_hull(solved[both], units[both] @ middle)]
+        vertices, count = lower_hulls(solved[both], (units[both] @ middle)[None])
+        between = both[vertices[0, : count[0]]]
         u = np.unique(solved[both])
         ends = [_on_hull(solved[ids], units[ids], u) for ids in (left.hull, right.hull, between)]
         needs = [np.vstack([end, units[ids]]) for end, ids in zip(ends[:2], self._levels_of(left, right), strict=True)]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from eqsolver._base import FloatArray
-from eqsolver.market import Geometric, Provider, Sampled
+from eqsolver.market import Estimated, Geometric, Odds, Provider
 from eqsolver.technology._rules import Rules
 
 SLACK = 1e-12
@@ -32,7 +32,7 @@ def attempts_within(allotment: FloatArray, step: FloatArray) -> FloatArray:
     return count
 
 
-def survival(odds: Geometric | Sampled, attempts: FloatArray) -> FloatArray:
+def survival(odds: Odds, attempts: FloatArray) -> FloatArray:
     """Probability that none of k attempts succeeds.
 
     Parameters
@@ -43,7 +43,7 @@ def survival(odds: Geometric | Sampled, attempts: FloatArray) -> FloatArray:
     Returns
     -------
     (N, J) S(k): (1-p)^k for classes; C(n-c, k) / C(n, k) for logs (unbiased if n was fixed beforehand, [CHEN]), which is
-    0 for k > n-c if c > 0 and 1 for every k if c = 0.
+    0 for k > n-c if c > 0 and 1 for every k if c = 0; B(alpha, beta+k) / B(alpha, beta) for estimated odds.
 
     Notes
     -----
@@ -52,6 +52,8 @@ def survival(odds: Geometric | Sampled, attempts: FloatArray) -> FloatArray:
     if isinstance(odds, Geometric):
         still: FloatArray = np.exp(special.xlog1py(attempts, -odds.success[:, None]))
         return still
+    if isinstance(odds, Estimated):
+        return _believed_survival(odds, np.asarray(attempts))
     base = int(odds.attempts.max(initial=0)) + 1
     pairs, row = np.unique(odds.attempts * base + odds.successes, return_inverse=True)
     n, c = np.divmod(pairs[:, None], base)
@@ -65,7 +67,7 @@ def survival(odds: Geometric | Sampled, attempts: FloatArray) -> FloatArray:
     return survived
 
 
-def expected_tries(odds: Geometric | Sampled, attempts: FloatArray, survived: FloatArray) -> FloatArray:
+def expected_tries(odds: Odds, attempts: FloatArray, survived: FloatArray) -> FloatArray:
     """Expected number of attempts made when at most k are bought one by one and the first success stops.
 
     Parameters
@@ -75,7 +77,8 @@ def expected_tries(odds: Geometric | Sampled, attempts: FloatArray, survived: Fl
     Returns
     -------
     (N, J) sum of S(l) over l < k: (1 - S(k)) / p for classes (k where p = 0), and for logs
-    [(n+1) - (n-k+1) S(k)] / (c+1) for k <= n-c+1, constant after, k where c = 0.
+    [(n+1) - (n-k+1) S(k)] / (c+1) for k <= n-c+1, constant after, k where c = 0; for estimated odds
+    [(a+b-1) - (a+b+k-1) S(k)] / (a-1), added up where a is so near 1 that this cancels.
 
     Notes
     -----
@@ -86,9 +89,45 @@ def expected_tries(odds: Geometric | Sampled, attempts: FloatArray, survived: Fl
         tries = np.array(np.broadcast_to(attempts, survived.shape))
         np.divide(-np.expm1(special.xlog1py(attempts, -p)), p, out=tries, where=p > 0)
         return tries
+    if isinstance(odds, Estimated):
+        return _believed_tries(odds, attempts, survived)
     n, c = odds.attempts[:, None], odds.successes[:, None]
     k = np.minimum(attempts, n - c + 1)
     return np.where(c > 0, ((n + 1) - (n - k + 1) * survived) / (c + 1), attempts)
+
+
+LARGEST_TABLE = 2**22
+"""Entries of a table of survival under estimated odds; larger ones are not made, each entry then costs two log-betas."""
+
+
+def _believed_survival(odds: Estimated, attempts: FloatArray) -> FloatArray:
+    """Products of 1 - alpha / (alpha + beta + l), looked up in one table row per distinct pair, unless that is too large."""
+    pairs, row = np.unique(np.stack([odds.alpha, odds.beta]), axis=1, return_inverse=True)
+    longest = int(attempts.max(initial=0.0))
+    if pairs.shape[1] * (longest + 1) > LARGEST_TABLE:
+        a, b = odds.alpha[:, None], odds.beta[:, None]
+        return np.minimum(np.exp(special.betaln(a, b + attempts) - special.betaln(a, b)), 1.0)
+    a, b = pairs[:, :, None]
+    done = np.arange(longest)
+    table = np.ones((pairs.shape[1], longest + 1))
+    np.cumprod((b + done) / (a + b + done), axis=1, out=table[:, 1:])
+    found: FloatArray = table[row.reshape(-1, 1), attempts.astype(np.int64)]
+    return found
+
+
+NEAR_ONE = 1e-3
+"""Where alpha is this close to 1 the closed form of expected tries divides by almost nothing."""
+
+
+def _believed_tries(odds: Estimated, attempts: FloatArray, survived: FloatArray) -> FloatArray:
+    a, b = odds.alpha[:, None], odds.beta[:, None]
+    near = np.abs(odds.alpha - 1.0) < NEAR_ONE
+    tries = ((a + b - 1.0) - (a + b + attempts - 1.0) * survived) / np.where(near[:, None], 1.0, a - 1.0)
+    for x in np.flatnonzero(near):
+        k = np.broadcast_to(attempts, tries.shape)[x].astype(np.int64)
+        each = survival(odds.take(np.array([x])), np.arange(k.max(initial=0) + 1.0)[None, :])[0]
+        tries[x] = np.append(0.0, np.cumsum(each))[k]
+    return tries
 
 
 def curves(provider: Provider, allotment: FloatArray, rules: Rules) -> tuple[FloatArray, FloatArray]:
@@ -114,8 +153,11 @@ def curves(provider: Provider, allotment: FloatArray, rules: Rules) -> tuple[Flo
     return S, F
 
 
-def last_useful_attempt(odds: Geometric | Sampled) -> FloatArray:
-    """(N,) attempts after which survival no longer changes: n-c+1 for logs, infinite for classes, 0 if nothing succeeds."""
+def last_useful_attempt(odds: Odds) -> FloatArray:
+    """(N,) attempts after which survival no longer changes: n-c+1 for logs, infinite for classes and for estimated odds, 0 if
+    nothing succeeds."""
+    if isinstance(odds, Estimated):
+        return np.full(len(odds), np.inf)
     if isinstance(odds, Geometric):
         return np.where(odds.success == 0, 0.0, np.where(odds.success == 1, 1.0, np.inf))
     return np.where(odds.successes > 0, odds.attempts - odds.successes + 1.0, 0.0)

@@ -54,43 +54,14 @@ def lower_hulls(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, IntArra
 
     Notes
     -----
-    One monotone chain per row, all rows in step: rows drop vertices only while some row has one to drop. Points that a
-    better and no dearer one dominates are left out beforehand.
+    One monotone chain per row, compiled.
     """
-    place, x, y = _undominated(solved, cost)
-    R, K = x.shape
-    rows, top = np.arange(R), np.zeros(R, dtype=np.int64)
-    kept, xs, ys = np.full((K + 1, R), -1, dtype=np.int64), np.zeros((K + 1, R)), np.zeros((K + 1, R))
-    for k in range(K):
-        adding = active = rows[(place[:, k] >= 0) & (x[:, k] > xs[top, rows] + REACH)]  # a dearer one that is no better: no
-        while active.size:
-            t = top[active]
-            here, before = (t, active), (np.maximum(t - 1, 0), active)
-            rise = (ys[here] - ys[before]) * (x[active, k] - xs[before])
-            concave = rise >= (y[active, k] - ys[before]) * (xs[here] - xs[before])
-            active = active[concave & (t > 0)]
-            top[active] -= 1
-        top[adding] += 1
-        at = (top[adding], adding)
-        kept[at], xs[at], ys[at] = place[adding, k], x[adding, k], y[adding, k]
-    vertices = kept[1 : max(int(top.max(initial=0)), 1) + 1].T.copy()
-    vertices[np.arange(vertices.shape[1]) >= top[:, None]] = -1
-    return vertices, top
+    from eqsolver.technology._chains import hulls
 
-
-def _undominated(solved: FloatArray, cost: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Per row the points that solve something and no better one undercuts, packed left: indices (-1 pads), solved, cost."""
-    later = np.minimum.accumulate(cost[:, ::-1], axis=1)[:, ::-1]
-    good = cost < np.append(later[:, 1:], np.full((len(cost), 1), np.inf), axis=1)
-    good &= solved > REACH
-    row, column = np.nonzero(good)
-    count = good.sum(axis=1)
-    slot = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
-    place = np.full((len(cost), int(count.max(initial=0))), -1, dtype=np.int64)
-    place[row, slot] = column
-    x, y = np.zeros(place.shape), np.zeros(place.shape)
-    x[row, slot], y[row, slot] = np.broadcast_to(solved, cost.shape)[row, column], cost[row, column]
-    return place, x, y
+    cost = np.ascontiguousarray(cost)
+    vertices, count = np.empty(cost.shape, dtype=np.int64), np.empty(len(cost), dtype=np.int64)
+    hulls(np.broadcast_to(solved, cost.shape), cost, vertices, count)
+    return vertices[:, : max(int(count.max(initial=0)), 1)], count
 
 
 def hull_of_nodes(solved: FloatArray, cost: FloatArray, bins: int = 2048) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.market import Market, Provider
+from eqsolver.market import Estimated, Market, Provider
 from eqsolver.technology._curves import SLACK, attempts_within, expected_tries, last_useful_attempt, survival
 from eqsolver.technology._hull import along_hull, lower_hull
 from eqsolver.technology._rules import Rules
@@ -55,7 +55,13 @@ def oracle(market: Market, rules: Rules, access: Sequence[int], prices: FloatArr
     buys whole blocks in falling order of that ratio (Sidney's decomposition of chains), and a vertex of the hull has every
     k_i either 0 or as large as the cap allows given the others. Where the caps do not bind jointly these are nested
     blocks; elsewhere the vectors at the cap are enumerated. The bound holds under either accounting: an oracle has no leftover.
+
+    Estimated odds are the other way round: the more attempts have failed, the less the next one promises. The oracle knows
+    what is believed of each class (not p itself, which no policy can learn but from failures); single attempts in falling order
+    of chance per money are then optimal where the cap does not bind jointly, and a bound where it does.
     """
+    if any(isinstance(market.providers[i].odds, Estimated) for i in access):
+        return _one_by_one(market, rules, access, prices)
     q, providers = market.weights, [market.providers[i] for i in access]
     m = prices[list(access)]
     use = np.stack([p.spend if rules.allocation == "budget" else np.ones_like(p.spend) for p in providers], axis=1)
@@ -83,6 +89,43 @@ def oracle(market: Market, rules: Rules, access: Sequence[int], prices: FloatArr
         pieces.append((q[x] * hull[0], q[x] * hull[1]))
     gain = np.concatenate([piece[0].ravel() for piece in pieces])
     cost = np.concatenate([piece[1].ravel() for piece in pieces])
+    return _frontier(gain, cost, relaxed)
+
+
+def _one_by_one(market: Market, rules: Rules, access: Sequence[int], prices: FloatArray) -> Oracle:
+    """The frontier where some odds are estimated: single attempts of those, whole blocks of the others, best ratio first."""
+    N = market.weights.size
+    listed = []  # per provider: problem, share of what is unsolved that a block leaves, its money per unsolved problem
+    used = np.zeros(N)
+    for i in access:
+        provider = market.providers[i]
+        use = provider.spend if rules.allocation == "budget" else np.ones(N)
+        most = _most(provider, rules, use)
+        used += np.where(np.isfinite(most), most, 0.0) * use
+        if isinstance(provider.odds, Estimated):
+            count = most.astype(np.int64)
+            problem = np.repeat(np.arange(N), count)
+            failed = np.arange(problem.size) - np.repeat(np.cumsum(count) - count, count)
+            a, b = provider.odds.alpha[problem], provider.odds.beta[problem]
+            listed.append((problem, (b + failed) / (a + b + failed), prices[i] * provider.spend[problem]))
+        else:
+            left = survival(provider.odds, most[:, None])[:, 0]
+            some = np.flatnonzero(most > 0)
+            listed.append((some, left[some], prices[i] * _spend(provider, most, left)[some]))
+    problem, left, money = (np.concatenate(parts) for parts in zip(*listed, strict=True))
+    order = np.lexsort((-(1.0 - left) / money, problem))
+    problem, left, money = problem[order], left[order], money[order]
+    ends = np.searchsorted(problem, np.arange(N + 1))
+    standing = np.ones(problem.size)
+    for begin, end in itertools.pairwise(ends):
+        standing[begin + 1 : end] = np.cumprod(left[begin : max(end - 1, begin)])
+    mass = market.weights[problem] * standing
+    gain, cost = mass * (1.0 - left), mass * money
+    return _frontier(gain, cost, int((used > rules.total_cap * (1 + SLACK)).sum()))
+
+
+def _frontier(gain: FloatArray, cost: FloatArray, relaxed: int) -> Oracle:
+    """Blocks of every problem, each bought whole or in part, the cheapest per pass first."""
     kept = gain > 0
     gain, cost = gain[kept], cost[kept]
     cheapest_first = np.argsort(cost / gain, kind="stable")

@@ -9,6 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Market
+from eqsolver.technology._curves import SLACK
 from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Profile, Steps
 
@@ -88,6 +89,62 @@ def stretches(market: Market, steps: Sequence[Steps], blocks: Sequence[Block]) -
         before = standing.get(i, 1.0)
         standing[i] = np.maximum(before - steps[i].dropped(upto, after=after), 0.0)
         position[i] = float(found.at[-1])
+
+
+def tolls(market: Market, steps: Sequence[Steps], blocks: Sequence[Block], prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(G,) share solved and money spent at each step of a path, the origin first: `walk` for its bill only, all blocks at once.
+
+    prices : (M,) multipliers.
+
+    Notes
+    -----
+    What each block finds unsolved is a product over providers of (blocks, N) arrays; its attempts then are one gather and two
+    running sums. Where leftover counts as spent, block by block. Time O(blocks x providers x N + attempts).
+    """
+    if not blocks or steps[0].leftover_is_spent:
+        share, bill = [np.zeros(1)], [np.zeros(1)]
+        for number, found in stretches(market, steps, blocks):
+            share.append(share[-1][-1] + found.solved)
+            bill.append(bill[-1][-1] + prices[blocks[number][0]] * found.spent)
+        return np.concatenate(share), np.concatenate(bill)
+    mover = np.array([i for i, _ in blocks], dtype=np.int64)
+    upto = np.array([b for _, b in blocks], dtype=np.float64)
+    begin, end = np.zeros((2, mover.size), dtype=np.int64)
+    first, stop = np.zeros((2, mover.size), dtype=np.int64)
+    reaching = np.tile(market.weights, (mover.size, 1))
+    for i in dict.fromkeys(mover.tolist()):
+        own, mine = steps[i], np.flatnonzero(mover == i)
+        stop[mine] = np.searchsorted(own.at, upto[mine] * (1 + SLACK), side="right")
+        first[mine[1:]] = stop[mine[:-1]]
+        attempts = np.append(0, own.last + 1)
+        begin[mine], end[mine] = attempts[first[mine]], attempts[stop[mine]]
+        standing = np.ones((mine.size + 1, market.weights.size))
+        for k, block in enumerate(mine):
+            made = slice(begin[block], end[block])
+            lost = np.bincount(own.problem[made], weights=own.drop[made], minlength=own.problems)
+            np.maximum(standing[k] - lost, 0.0, out=standing[k + 1])
+        factor = standing[np.cumsum(mover == i)]
+        factor[mine] = 1.0
+        reaching *= factor
+    count = end - begin
+    runs = list(zip(mover, begin, end, strict=True))
+    problem = np.concatenate([steps[i].problem[a:b] for i, a, b in runs])
+    drop = np.concatenate([steps[i].drop[a:b] for i, a, b in runs])
+    rise = np.concatenate([prices[i] * steps[i].rise[a:b] for i, a, b in runs])
+    shift = np.cumsum(count) - count - begin
+    last = np.concatenate([steps[i].last[f:s] + by for i, f, s, by in zip(mover, first, stop, shift, strict=True)])
+    mass = reaching[np.repeat(np.arange(mover.size), count), problem]
+    solved, cost = np.cumsum(mass * drop)[last], np.cumsum(mass * rise)[last]
+    ends = np.array([steps[i].end for i in mover])
+    for block in np.flatnonzero(upto > ends * (1 + SLACK)):
+        i, after = int(mover[block]), float(np.max(upto[:block], initial=0.0, where=mover[:block] == mover[block]))
+        vain = prices[i] * steps[i].spent_in_vain(reaching[block], float(upto[block]), after)
+        if vain > 0:
+            place = int((stop - first)[: block + 1].sum()) + (solved.size - last.size)
+            cost[place:] += vain
+            solved = np.insert(solved, place, np.append(0.0, solved)[place])
+            cost = np.insert(cost, place, np.append(0.0, cost)[place] + vain)
+    return np.append(0.0, solved), np.append(0.0, cost)
 
 
 def cut(blocks: Sequence[Block], walked: Walk, position: int) -> tuple[Block, ...]:

@@ -10,7 +10,7 @@ from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology._columns import Columns
 from eqsolver.technology._evaluate import PerLevel, bill
-from eqsolver.technology._path import Block, Path, cut, stretches, walk
+from eqsolver.technology._path import Block, Path, cut, tolls, walk
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Steps
@@ -49,11 +49,7 @@ class Pool:
 
     def toll(self, path: Path) -> tuple[FloatArray, FloatArray]:
         """(G,) share solved and money spent at each step of a path, the origin first."""
-        solved, cost = [np.zeros(1)], [np.zeros(1)]
-        for number, found in stretches(self.market, self.steps, path):
-            solved.append(solved[-1][-1] + found.solved)
-            cost.append(cost[-1][-1] + self.prices[path[number][0]] * found.spent)
-        return np.concatenate(solved), np.concatenate(cost)
+        return tolls(self.market, self.steps, path, self.prices)
 
     def held(self) -> dict[Path, list[int]]:
         """The levels that each path is the best for."""

@@ -10,7 +10,7 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology._grid import base_measure, grid
-from eqsolver.technology._merge import Merged, ending, joined, merged, retrace, spine
+from eqsolver.technology._merge import Merged, Spine, Stands, ending, merged, retrace
 from eqsolver.technology._path import Block, Path
 from eqsolver.technology._pool import Pool
 from eqsolver.technology._steps import Steps
@@ -84,23 +84,22 @@ def _near(
     pool: Pool, ladders: Ladders, path: Path, levels: Sequence[int], providers: Sequence[int], detail: Detail
 ) -> Iterator[Path]:
     """The best merges of one path at the levels it holds, and those that reach furthest."""
-    bought = sorted({i for i, _ in path})
-    for i in bought if len(bought) > 1 else ():
-        moves = divided(ladders, joined([block for block in path if block[0] != i]), detail.checkpoints)
+    stands = Stands(pool.columns, pool.market.weights, pool.prices, divided(ladders, path, detail.checkpoints))
+    for i, rest in stands.without_each() if len(stands.providers) > 1 else ():
         points = around(pool, ladders.of(i), i, [b for j, b in path if j == i], detail.around)
-        yield from _best(pool, moves, [i], [points], levels, keep=1)
-    others = [i for i in providers if i not in bought]
-    moves = divided(ladders, path, detail.checkpoints)
+        yield from _best(pool, rest, [i], [points], levels, keep=1)
+    others = [i for i in providers if i not in stands.providers]
+    whole = stands.whole()
     size = max(1, BATCH_BYTES // (16 * pool.market.weights.size * detail.points))
     for start in range(0, len(others), size):
         batch = others[start : start + size]
-        yield from _best(pool, moves, batch, [ladders.of(i) for i in batch], levels, keep=2)
+        yield from _best(pool, whole, batch, [ladders.of(i) for i in batch], levels, keep=2)
 
 
 def _best(
-    pool: Pool, moves: Path, others: Sequence[int], points: Sequence[FloatArray], levels: Sequence[int], keep: int
+    pool: Pool, base: Spine, others: Sequence[int], points: Sequence[FloatArray], levels: Sequence[int], keep: int
 ) -> Iterator[Path]:
-    found = merge_providers(pool, moves, others, points)
+    found = merge_providers(pool, base, others, points)
     for level in levels:
         last = ending(found, float(pool.levels[level]), pool.rules.total_cap)
         for k in np.argsort(last.cost, kind="stable")[:keep]:
@@ -109,14 +108,14 @@ def _best(
     yield from _furthest(pool, found, others)
 
 
-def merge_providers(pool: Pool, moves: Path, others: Sequence[int], points: Sequence[FloatArray]) -> Merged:
+def merge_providers(pool: Pool, base: Spine, others: Sequence[int], points: Sequence[FloatArray]) -> Merged:
     """`merged` for providers of the market, at the pool's prices; the shorter lists of points repeat their last."""
     width = max(p.size for p in points)
     filled = np.stack([np.append(p, np.full(width - p.size, p[-1])) for p in points])
     both = [pool.columns.of(i, p) for i, p in zip(others, filled, strict=True)]
     S = np.stack([s for s, _ in both])
     F = np.stack([pool.prices[i] * f for i, (_, f) in zip(others, both, strict=True)])
-    return merged(spine(pool.columns, pool.market.weights, pool.prices, moves), filled, S, F)
+    return merged(base, filled, S, F)
 
 
 def _furthest(pool: Pool, found: Merged, others: Sequence[int]) -> Iterator[Path]:

@@ -49,6 +49,11 @@ class ProductionSet:
     shortfall: float = 0.0
     stretches: Stretches | None = None
 
+    @property
+    def at_once(self) -> int:
+        """How many policies have to be looked at for one price vector."""
+        return int(self.solved.size if self.stretches is None else self.stretches.hull.shape[1])
+
     def near(self, prices: FloatArray) -> IntArray:
         """(R, P) policies that can be on the lower hull at each price vector (R, M), by pass; -1 pads."""
         if self.stretches is None:

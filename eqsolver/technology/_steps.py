@@ -62,7 +62,7 @@ class Steps:
             spent = np.cumsum(survived * np.diff(at, prepend=after))
         else:
             spent = np.cumsum(mass * self.rise[attempts])[steps - begin]
-            in_vain = self._spent_in_vain(reaching, upto, after)
+            in_vain = self.spent_in_vain(reaching, upto, after)
             if in_vain > 0:
                 at, solved = np.append(at, upto), np.append(solved, solved[-1:] if solved.size else 0.0)
                 spent = np.append(spent, (spent[-1] if spent.size else 0.0) + in_vain)
@@ -75,8 +75,8 @@ class Steps:
         lost = np.bincount(self.problem[attempts], weights=self.drop[attempts], minlength=self.problems)
         return lost.astype(np.float64, copy=False)
 
-    def _spent_in_vain(self, reaching: FloatArray, upto: float, after: float) -> float:
-        """Expected list-price money of the attempts beyond `end`, none of which succeeds."""
+    def spent_in_vain(self, reaching: FloatArray, upto: float, after: float) -> float:
+        """Expected list-price money of the attempts beyond `end`, none of which succeeds, from one allotment to another."""
         if not self.end * (1 + SLACK) < upto < np.inf:
             return 0.0
         made = attempts_within(np.array([max(after, self.end), upto]), self.hopeless_use)

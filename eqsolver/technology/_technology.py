@@ -79,37 +79,46 @@ def grid_technology(
     listed: tuple[Steps, ...],
     bought: tuple[int, ...],
     *,
-    points: int | None = None,
+    points: int | Sequence[int] | None = None,
     tolerance: float = 1e-3,
     levels: FloatArray | None = None,
 ) -> Technology:
     """The product grid over some providers, for rules and steps already at hand.
 
-    bought : their positions, first axis first. points, tolerance, levels : as in `technology`.
+    bought : their positions, first axis first. points : grid points of each, or of every one; None: see `refine`.
+    tolerance, levels : as in `technology`.
     """
     measures = [base_measure(listed[i], market.weights) for i in bought]
 
-    def on(measures: Sequence[FloatArray], size: int) -> Technology:
-        axes = tuple(grid(listed[i], measure, size) for i, measure in zip(bought, measures, strict=True))
-        exact = all(axis.size == listed[i].at.size + 1 for axis, i in zip(axes, bought, strict=True))
-        survival, edges = joint(
-            market.weights,
-            partial(_curves_of, tuple(market.providers[i] for i in bought), axes, terms),
-            tuple(axis.size for axis in axes),
-        )
-        return Technology(
-            market=market,
-            rules=terms,
-            steps=listed,
-            access=bought,
-            grid=axes,
-            survival=survival,
-            edges=tuple(edges),
-            exact=exact,
-            moved=0.0 if exact else float("inf"),
-        )
+    def on(measures: Sequence[FloatArray], size: int | Sequence[int]) -> Technology:
+        sizes = [size] * len(bought) if isinstance(size, int) else size
+        axes = [grid(listed[i], measure, n) for i, measure, n in zip(bought, measures, sizes, strict=True)]
+        return on_axes(market, terms, listed, bought, axes)
 
     return on(measures, points) if points is not None else refine(on, measures, tolerance, levels)
+
+
+def on_axes(
+    market: Market, terms: Rules, listed: tuple[Steps, ...], bought: tuple[int, ...], axes: Sequence[FloatArray]
+) -> Technology:
+    """The product grid on given allotments, 0 first, of some providers."""
+    exact = all(axis.size == listed[i].at.size + 1 for axis, i in zip(axes, bought, strict=True))
+    survival, edges = joint(
+        market.weights,
+        partial(_curves_of, tuple(market.providers[i] for i in bought), axes, terms),
+        tuple(axis.size for axis in axes),
+    )
+    return Technology(
+        market=market,
+        rules=terms,
+        steps=listed,
+        access=bought,
+        grid=tuple(axes),
+        survival=survival,
+        edges=tuple(edges),
+        exact=exact,
+        moved=0.0 if exact else float("inf"),
+    )
 
 
 def _curves_of(

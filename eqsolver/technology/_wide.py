@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,22 +24,49 @@ from eqsolver.technology._steps import Steps
 from eqsolver.technology._technology import Technology, grid_technology
 
 SCREENED = 40
-"""With more providers than this, only those that an insertion into some good path calls for are searched."""
+SCREENINGS = 2
+"""With more providers than that, only those are searched that an insertion into a good path calls for; looked for so often."""
 
 CORE = 4
 CORE_AMONG = 6
-"""Every set of CORE among the CORE_AMONG providers that good paths spend most on is solved on a product grid."""
+"""Every set of CORE or more among the CORE_AMONG providers that good paths spend most on is solved on a product grid."""
 
 CORE_NODES = 160_000
 BOUND_AXES = 8
 BOUND_NODES = 2_000_000
-WATCHED = 17
-"""Levels at which paths are grown before those asked for are."""
 
-COARSE = Detail(checkpoints=32, points=16, around=0, rounds=8)
-FINE = Detail(checkpoints=64, points=32, around=8, rounds=6)
-LAST_ROUNDS = 3
-"""Rounds of the search once it starts from known paths, for all levels asked for."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long good paths are sought. watched : levels at which paths are grown before those asked for are.
+
+    coarse, fine : detail of the first rounds and of the last. last : of the rounds from known paths for all levels asked for.
+    """
+
+    watched: int
+    coarse: Detail
+    fine: Detail
+    last: Detail
+
+
+FEW = Effort(
+    watched=17,
+    coarse=Detail(checkpoints=32, points=16, around=0, rounds=8),
+    fine=Detail(checkpoints=64, points=32, around=8, rounds=6),
+    last=Detail(checkpoints=64, points=32, around=8, rounds=3),
+)
+SOME = replace(FEW, last=replace(FEW.last, rounds=2))
+MOST = Effort(
+    watched=9,
+    coarse=Detail(checkpoints=24, points=10, around=0, rounds=4),
+    fine=Detail(checkpoints=40, points=16, around=4, rounds=2),
+    last=Detail(checkpoints=40, points=16, around=4, rounds=1),
+)
+
+
+def effort(providers: int) -> Effort:
+    """Less of it for each path the more providers there are: a round's time grows with both."""
+    return FEW if providers <= 8 else SOME if providers <= SCREENED else MOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,7 +106,7 @@ class Wide:
     @property
     def detail(self) -> Detail:
         """How finely merges are searched."""
-        return Detail(checkpoints=FINE.checkpoints, points=self.points, around=FINE.around, rounds=LAST_ROUNDS)
+        return replace(effort(len(self.usable)).last, points=self.points)
 
     def walk(self, blocks: Sequence[Block]) -> Walk:
         """Follow a path of (position of the provider in the market, allotment) blocks exactly."""
@@ -105,7 +132,8 @@ def wide(
 ) -> Wide:
     """Grow good paths over many providers.
 
-    bought : positions of the providers in access, by name. points, tolerance : see `Wide`. levels : (L,) those that matter most.
+    bought : positions of the providers in access, by name. points, tolerance : see `Wide`.
+    levels : (L,) those that matter most.
 
     Notes
     -----
@@ -114,7 +142,7 @@ def wide(
     before the two meet, so that neither start hides the other's optimum.
     """
     usable = tuple(i for i in bought if listed[i].at.size)
-    prices = market.prices
+    prices, how = market.prices, effort(len(usable))
 
     def starts(at: FloatArray) -> Pool:
         pool = Pool(market, terms, listed, prices, at)
@@ -123,38 +151,39 @@ def wide(
         pool.offer(greedy_path(market, terms, listed, prices, usable))
         return pool
 
-    def grown(pool: Pool, searched: list[int]) -> float:
-        while True:
-            change = improve(pool, searched, COARSE, tolerance)
-            more = promising(pool, [i for i in usable if i not in searched]) if len(searched) < len(usable) else []
+    def grown(pool: Pool, searched: list[int]) -> None:
+        improve(pool, searched, how.coarse, tolerance)
+        for _ in range(SCREENINGS if len(searched) < len(usable) else 0):
+            more = promising(pool, [i for i in usable if i not in searched])
             if not more:
-                return change
+                break
             searched += more
+            improve(pool, searched, how.coarse, tolerance)
 
     searched = list(usable)
     if len(usable) > SCREENED:
-        first = starts(_watched(market, listed, usable, None, 1.0))
+        first = starts(_watched(market, listed, usable, None, 1.0, how.watched))
         searched = sorted({i for path in first.held() for i, _ in path}, key=lambda i: market.names[i])
     if levels is None:
-        rough = starts(_watched(market, listed, usable, None, 1.0))
+        rough = starts(_watched(market, listed, usable, None, 1.0, how.watched)[::4])
         grown(rough, searched)
-        levels = _watched(market, listed, usable, None, rough.reach)
+        levels = _watched(market, listed, usable, None, rough.reach, how.watched)
         known = [*rough.held(), rough.furthest]
     else:
-        levels, known = _watched(market, listed, usable, levels, 1.0), []
+        levels, known = _watched(market, listed, usable, levels, 1.0, how.watched), []
     pool = starts(levels)
     for path in known:
         pool.offer(path)
     grown(pool, searched)
     cores = Pool(market, terms, listed, prices, levels)
-    small = core_technologies(market, terms, listed, most_used(pool))
+    small = core_technologies(market, terms, listed, most_used(pool, searched))
     for made in small:
         for path in dict.fromkeys(schedules(made, prices, levels).paths):
             cores.offer(path)
-    improve(cores, searched, COARSE, tolerance)
+    improve(cores, searched, how.coarse, tolerance)
     for path in [*cores.held(), cores.furthest]:
         pool.offer(path)
-    detail = Detail(checkpoints=FINE.checkpoints, points=points or FINE.points, around=FINE.around, rounds=FINE.rounds)
+    detail = replace(how.fine, points=points or how.fine.points)
     moved = improve(pool, searched, detail, tolerance)
     return Wide(
         market=market,
@@ -172,34 +201,43 @@ def wide(
     )
 
 
-def most_used(pool: Pool) -> list[int]:
-    """Providers on the best paths, those that take most of the bill over all levels first; by name where they tie."""
+def most_used(pool: Pool, searched: Sequence[int]) -> list[int]:
+    """Providers on the best paths, those that take most of the bill over all levels first; then the others that were searched,
+    as the greedy index would buy from them."""
     found = pool.policies()
     reached = np.isfinite(found.cost)
     bill = found.units[reached] * pool.prices / np.maximum(found.cost[reached, None], np.finfo(float).tiny)
     share = bill.sum(axis=0)
     on_path = {i for path in pool.held() for i, _ in path}
-    return sorted(on_path, key=lambda i: (-round(float(share[i]), 9), pool.market.names[i]))
+    used = sorted(on_path, key=lambda i: (-round(float(share[i]), 9), pool.market.names[i]))
+    others = [i for i in searched if i not in on_path]
+    next_best = [i for i, _ in greedy_path(pool.market, pool.rules, pool.steps, pool.prices, others)] if others else []
+    return [*used, *next_best, *(i for i in others if i not in next_best)]
 
 
 def core_technologies(market: Market, terms: Rules, listed: tuple[Steps, ...], used: Sequence[int]) -> list[Technology]:
-    """Product grids for every set of CORE among the providers most used."""
-    among, size = used[:CORE_AMONG], min(CORE, len(used))
-    points = int(CORE_NODES ** (1 / size))
+    """Product grids for every set of at least CORE among the CORE_AMONG providers most used, coarser for larger sets."""
+    among = used[:CORE_AMONG]
+    sets = [
+        chosen
+        for size in range(min(CORE, len(among)), len(among) + 1)
+        for chosen in itertools.combinations(sorted(among, key=lambda i: market.names[i]), size)
+    ]
+    sizes = [spread_points(listed, dict.fromkeys(chosen, 1.0), CORE_NODES) for chosen in sets]
     return [
-        grid_technology(market, terms, listed, tuple(sorted(chosen, key=lambda i: market.names[i])), points=points)
-        for chosen in itertools.combinations(among, size)
+        grid_technology(market, terms, listed, chosen, points=[size[i] for i in chosen])
+        for chosen, size in zip(sets, sizes, strict=True)
     ]
 
 
 def _watched(
-    market: Market, listed: Sequence[Steps], usable: Sequence[int], levels: FloatArray | None, top: float
+    market: Market, listed: Sequence[Steps], usable: Sequence[int], levels: FloatArray | None, top: float, most: int
 ) -> FloatArray:
-    """At most WATCHED levels: of those asked for, or from 5 points below the best offer's reach up to `top`."""
+    """At most so many levels: of those asked for, or from 5 points below the best offer's reach up to `top`."""
     if levels is not None:
-        if levels.size <= WATCHED:
+        if levels.size <= most:
             return levels
-        return levels[np.linspace(0, levels.size - 1, WATCHED).round().astype(np.int64)]
+        return levels[np.linspace(0, levels.size - 1, most).round().astype(np.int64)]
     q = market.weights
     offered = max(float(step.profile(q).solved[-1]) for step in listed if step.at.size)
     every = q.copy()
@@ -207,7 +245,7 @@ def _watched(
         every *= np.maximum(1.0 - listed[i].dropped(listed[i].end), 0.0)
     top = min(top, 1.0 - float(every.sum()))
     low = min(offered, top) - 0.05
-    return np.linspace(low if low > 0 else top / WATCHED, top, WATCHED)
+    return np.linspace(low if low > 0 else top / most, top, most)
 
 
 def wide_schedules(made: Wide, prices: FloatArray, levels: FloatArray) -> PerLevel:

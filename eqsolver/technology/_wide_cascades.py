@@ -12,7 +12,7 @@ from eqsolver.market import Market
 from eqsolver.technology._curves import SLACK
 from eqsolver.technology._evaluate import Cascade
 from eqsolver.technology._fit import BestCascades
-from eqsolver.technology._merge import Merged, joined
+from eqsolver.technology._merge import Merged, joined, spine
 from eqsolver.technology._path import Path
 from eqsolver.technology._pool import Pool
 from eqsolver.technology._rules import Rules
@@ -131,10 +131,11 @@ class _Search:
     ) -> Iterator[Path]:
         pool = self.pool
         moves = divided(ladders, self._filled(rest), DETAIL.checkpoints)
-        found = merge_providers(pool, moves, others, points)
+        base = spine(pool.columns, pool.market.weights, pool.prices, moves)
+        found = merge_providers(pool, base, others, points)
         ends = [0, *(t for t in range(1, len(moves) + 1) if t == len(moves) or moves[t][0] != moves[t - 1][0])]
         places = [(k, t, b) for k, p in enumerate(points) for t in ends for b in range(1, p.size)]
-        table = np.stack([_block_cost(found, k, t, b, pool.levels, pool.rules.total_cap) for k, t, b in places])
+        table = np.concatenate([_block_costs(found, k, t, p.size, pool) for k, p in enumerate(points) for t in ends])
         main, second = margin_scores(table, self._market_price)
         chosen = {int(np.lexsort((second, main))[-1])}
         chosen |= {int(row) for level in where for row in [table[:, level].argmin()] if table[row, level] < pool.cost[level]}
@@ -153,11 +154,24 @@ class _Search:
         return tuple((i, b) for i, b in (*first, (last, rest)) if b > 0)
 
 
-def _block_cost(found: Merged, k: int, t: int, b: int, levels: FloatArray, cap: float) -> FloatArray:
-    """(L,) about what each level costs with one block of the k-th provider, up to point b, let in at checkpoint t."""
-    solved = np.concatenate([found.solved[k, : t + 1, 0], found.solved[k, t, 1 : b + 1], found.solved[k, t + 1 :, b]])
-    moves = np.concatenate([[0.0], found.along[k, :t, 0], found.own[k, t, :b], found.along[k, t:, b]])
-    total = np.concatenate([found.total[k, : t + 1, 0], found.total[k, t, 1 : b + 1], found.total[k, t + 1 :, b]])
-    within = int(np.searchsorted(total, cap * (1 + SLACK), side="right"))
-    cost: FloatArray = np.interp(levels - REACH, solved[:within], np.cumsum(moves[:within]), right=np.inf)
+def _block_costs(found: Merged, k: int, t: int, size: int, pool: Pool) -> FloatArray:
+    """(size - 1, L) about what each level costs with one block of the k-th provider let in at checkpoint t, up to each point.
+
+    Notes
+    -----
+    Whatever the block's end, the levels before it and within it cost the same; only what comes after has to be read off anew.
+    """
+    solved, total, wanted = found.solved[k], found.total[k], pool.levels - REACH
+    cap = pool.rules.total_cap * (1 + SLACK)
+    before = np.append(0.0, np.cumsum(found.along[k, :t, 0]))
+    inside = before[-1] + np.append(0.0, np.cumsum(found.own[k, t]))
+    fits = int(np.searchsorted(total[t], cap, side="right"))
+    cost = np.empty((size - 1, wanted.size))
+    for b in range(1, size):
+        within = int(np.searchsorted(total[t:, b], cap, side="right"))
+        after = inside[b] + np.append(0.0, np.cumsum(found.along[k, t : t + within - 1, b])) if within else np.zeros(1)
+        cost[b - 1] = np.interp(wanted, solved[t : t + within, b], after, right=np.inf) if within else np.inf
+    block = np.interp(wanted, solved[t, :fits], inside[:fits], right=np.inf)
+    np.copyto(cost, block, where=wanted <= solved[t, 1:size, None])
+    np.copyto(cost, np.interp(wanted, solved[: t + 1, 0], before), where=wanted <= solved[t, 0])
     return cost

@@ -66,7 +66,7 @@ class Graph:
 
 @needs_logs
 def test_the_schedule_of_the_duopoly_is_a_shortest_path() -> None:
-    market = load(DATA / "swebench", providers=["gpt5mini", "deepseek"]).at_prices({"gpt5mini": 1.25})
+    market = load(DATA / "swebench", providers=["deepseek", "gpt5mini"]).at_prices({"gpt5mini": 1.25})
     made = technology(market, max_budget=1.0, points=60)
     assert [axis.size for axis in made.grid] == [60, 60]
     graph = Graph(made)

@@ -34,7 +34,7 @@ PRICES = st.lists(st.sampled_from([0.4, 0.7, 1.1, 1.9, 4.7]), min_size=8, max_si
 def staged(market: Market, levels: np.ndarray) -> Stage:
     terms = rules(market)
     assume(any(step.at.size for step in all_steps(market, terms)))
-    return Stage(market=market, terms=terms, bounds=np.array([[0.4, 5.0], [0.4, 5.0]]), targets=levels)
+    return Stage(market=market, terms=terms, bounds=np.array([[0.4, 5.0]] * len(market.providers)), targets=levels)
 
 
 @settings(max_examples=40, deadline=None)

@@ -150,7 +150,9 @@ def test_the_duopoly_ends_with_certificates_on_ticks_and_off_them() -> None:
     for regime in found.regimes.values():
         assert regime.relative.max() <= 1e-3
         assert (regime.missed <= regime.epsilon).all()
-        assert max(regime.arbitrageur_epsilon.values(), default=0.0) <= 1e-6
+        dearest = market.max_budget * regime.prices.max()
+        assert regime.shortfall <= 1e-4
+        assert max(regime.arbitrageur_epsilon.values(), default=0.0) <= regime.shortfall * dearest
         np.testing.assert_allclose(regime.shares.sum(), 1.0)
     on_ticks = equilibrium(market, consumers=VALUES, regimes=["direct", "competitive"], tick=0.01, points=64)
     for name, regime in on_ticks.regimes.items():
@@ -177,6 +179,19 @@ def test_three_providers_end_in_what_is_named_with_its_epsilon() -> None:
     assert fixed.regimes["competitive"].epsilon[2] == 0.0
 
 
+def test_five_providers_whose_steps_fit_one_grid() -> None:
+    """More providers than one product grid usually holds, but so few steps each that theirs does."""
+    names = zip("abcde", (0.3, 0.5, 0.6, 0.8, 0.9), (0.3, 0.5, 0.6, 0.9, 1.2), strict=True)
+    market = Market(name="five", providers=tuple(one(n, p, w) for n, p, w in names), weights=[1.0], max_budget=1.3)
+    found = equilibrium(market, consumers=VALUES, regimes=["competitive"], strategic=["a", "b", "c"], tolerance=0.05)
+    regime = found.regimes["competitive"]
+    assert regime.kind in ("pure", "cce")
+    assert regime.certified == bool((regime.relative <= 0.05).all())
+    assert (regime.epsilon[3:] == 0.0).all(), "those that keep their prices"
+    paid = regime.outcome.revenue.sum() + regime.outcome.arbitrageur_profit.sum() + regime.outcome.overhead.sum()
+    assert paid == pytest.approx(regime.outcome.consumer_bill[0], rel=1e-9)
+
+
 def test_a_provider_nobody_buys_from_earns_nothing_and_gains_nothing() -> None:
     useless = Provider(name="c", odds=Geometric(success=[0.0]), spend=[1.0])
     market = Market(name="useless", providers=(one("a", 0.5), one("b", 0.6, 1.1), useless), weights=[1.0], max_budget=4.0)
@@ -196,6 +211,38 @@ def test_no_profitable_price_and_zero_marginal_cost() -> None:
         assert regime.certified
     free = equilibrium(market, consumers=worthless, marginal_costs=0.0, regimes=["direct"], tolerance=0.02)
     assert free.regimes["direct"].certified
+
+
+@pytest.mark.parametrize(
+    ("consumer", "highest"), [(Value(value=3.0), (0.75 * 3 - (0.5 * 3 - 0.8)) / 1.5), (Target(level=0.5, budget=2.0), 0.8)]
+)
+def test_one_consumer_type_is_won_by_who_can_serve_it_for_less(consumer: Value | Target, highest: float) -> None:
+    """Two providers, one type: one undercuts what the other could offer at cost, 0.4 x 2 for a half, and nothing is missed.
+
+    The value type is sold two attempts, 1.5 units for three quarters; it may be left as well off as the other would make it.
+    """
+    market = Market(name="one type", providers=(one("a", 0.5, 1.0), one("b", 0.5, 2.0)), weights=[1.0], max_budget=2.0)
+    found = equilibrium(market, consumers=[consumer], regimes=["direct"], tolerance=0.02)
+    regime = found.regimes["direct"]
+    assert regime.certified
+    assert (regime.missed == 0.0).all(), "finite types: every breakpoint is known"
+    assert regime.outcome.units[0, 1] == pytest.approx(0.0, abs=1e-6)
+    assert regime.expected_price[0] == pytest.approx(highest, rel=0.02)
+    assert regime.outcome.served[0] == pytest.approx(1.0)
+
+
+def test_prices_at_the_bounds() -> None:
+    """Who would pay anything pays the highest price; of two alike sellers that may not go low, the lowest."""
+    rich = [Value(value=1000.0)]
+    alone = Market(name="alone", providers=(one("a", 0.5),), weights=[1.0], max_budget=1.0)
+    top = equilibrium(alone, consumers=rich, regimes=["direct"], price_bounds=(0.5, 2.0)).regimes["direct"]
+    assert top.certified
+    assert top.expected_price[0] == pytest.approx(2.0, rel=1e-3)
+    alike = Market(name="alike", providers=(one("a", 0.5), one("b", 0.5)), weights=[1.0], max_budget=1.0)
+    low = equilibrium(alike, consumers=rich, regimes=["direct"], price_bounds=(0.9, 2.0), tick=0.01).regimes["direct"]
+    assert low.relative.max() <= 1e-9
+    assert low.prices.min() >= 0.9
+    assert low.expected_price.min() <= 0.9 * 1.01**2
 
 
 def test_a_round_limit_is_told_not_hidden() -> None:

@@ -19,7 +19,7 @@ from eqsolver.technology import (
     shortest_paths,
     technology,
 )
-from eqsolver.technology._many_prices import shortest_paths_at
+from eqsolver.technology._optima import Optima
 
 LEVELS = np.linspace(0.05, 1.0, 20)
 LOW, HIGH = 0.05, 20.0
@@ -36,15 +36,21 @@ def prepared(market: Market, points: int | None = None) -> Technology:
 
 @settings(max_examples=60, deadline=None)
 @given(market=markets(sellers=(2, 3)), prices=st.lists(st.sampled_from([0.25, 1.0, 3.0]), min_size=6, max_size=6))
-def test_many_prices_at_once_are_the_shortest_paths_of_each_with_their_units(market: Market, prices: list[float]) -> None:
+def test_optima_are_those_of_shortest_paths_with_their_units(market: Market, prices: list[float]) -> None:
     made = prepared(market)
     A = len(made.access)
-    m = np.array(prices[: 2 * A]).reshape(2, A)
-    value, units = shortest_paths_at(made.edges, m)
-    for r in range(2):
-        alone = shortest_paths([price * edge for price, edge in zip(m[r], made.edges, strict=True)])
-        np.testing.assert_allclose(value[r], alone.ravel(), rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(m[r] @ units[:, r], value[r], rtol=1e-12, atol=1e-14)
+    optima = Optima(made, LEVELS)
+    for m in np.array(prices[: 2 * A]).reshape(2, A):
+        value = shortest_paths([price * edge for price, edge in zip(m, made.edges, strict=True)])
+        best = optima.at(m)
+        np.testing.assert_allclose(best.units @ m, value.ravel()[best.nodes], rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(best.solved, made.solved.ravel()[best.nodes])
+        exact = cheapest_reaching(made.solved, value, LEVELS, made.allowed).cost
+        np.testing.assert_allclose((best.units @ m)[best.vertices :], exact[np.isfinite(exact)], rtol=1e-12, atol=1e-14)
+        xs, ys = (np.append(0.0, part[: best.vertices]) for part in (best.solved, best.units @ m))
+        nodes = made.solved[made.allowed]
+        assert (value[made.allowed] >= along_hull(nodes, xs, ys) - 1e-9 * ys[-1]).all(), "nothing lies below the hull"
+        assert (np.diff(np.diff(ys) / np.diff(xs)) > -1e-9 * max(ys[-1], 1.0)).all()
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,92 @@
+"""The command of learning curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eqsolver import _arguments as arguments
+from eqsolver._cli import (
+    Accounting,
+    Accountings,
+    Figures,
+    Json,
+    MarketPaths,
+    MaxBudget,
+    Providers,
+    Quiet,
+    Seed,
+    Unit,
+    check_outputs,
+    hand_over,
+    is_stdout,
+    progress,
+)
+
+Domain = Annotated[str, typer.Option(metavar="REGEX", help="Of problems' ids; . is all of them.")]
+
+
+def learn(
+    market: MarketPaths,
+    fit_domain: Domain = ".",
+    eval_domain: Domain = ".",
+    budgets: Annotated[
+        str, typer.Option(metavar="1,3,10,...", help="Money for exploration, at posted prices.")
+    ] = "1,3,5,10,30,100,1000",
+    choices: Annotated[
+        str,
+        typer.Option(
+            metavar="a,b,...",
+            help="How policies are chosen: empirical; npml, beta; nominal, worst, cvar:a, tv:r, chi2:r, kl:r.",
+        ),
+    ] = "empirical,npml,cvar:0.3,tv:0.1",
+    attempts: Annotated[int, typer.Option(metavar="k", help="Attempts of every provider per visit of a problem.")] = 1,
+    resamples: Annotated[int, typer.Option(metavar="B", help="Explorations per budget.")] = 100,
+    scenarios: Annotated[int, typer.Option(metavar="n", help="Resamples of the problems seen, for ambiguity sets.")] = 50,
+    accounting: Accountings = Accounting.attempts,
+    clipped: Annotated[bool, typer.Option("--clipped", help="Count losses as zero, as the paper does.")] = False,
+    max_budget: MaxBudget = None,
+    providers: Providers = None,
+    seed: Seed = 0,
+    jobs: Annotated[int, typer.Option(metavar="n", help="Explorations at once; -1: one per core.")] = 1,
+    backend: Annotated[str, typer.Option(help="Of joblib: loky, threading, or dask where a cluster is set up.")] = "loky",
+    ledger: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of what has been solved. [default: beside the --json file]")
+    ] = None,
+    unit: Unit = None,
+    json: Json = None,
+    figures: Figures = None,
+    quiet: Quiet = False,
+) -> None:
+    """What margin a budget of exploration buys, in domain and out of it; resumed where an earlier run stopped."""
+    options: dict[str, Any] = {
+        "fit_domain": fit_domain,
+        "eval_domain": eval_domain,
+        "budgets": [arguments.number(part, "--budgets", budgets) for part in budgets.split(",")],
+        "choices": arguments.names(choices, "--choices"),
+        "attempts": attempts,
+        "resamples": resamples,
+        "scenarios": scenarios,
+        "accounting": accounting.value,
+        "clipped": clipped,
+        "max_budget": max_budget,
+        "seed": seed,
+        "jobs": jobs,
+        "backend": backend,
+    }
+    check_outputs(json, figures)
+    if ledger is None and json is not None and not is_stdout(json):
+        ledger = json.with_name(json.name + ".ledger")
+    with progress(quiet) as say:
+        from eqsolver.market import load
+        from eqsolver.robust import learn as explore_and_fit
+
+        say("reading", 0.0)
+        loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
+        found = explore_and_fit(loaded, ledger=ledger, progress=say, **options)
+
+    from eqsolver import report
+
+    hand_over(found, report.print_learning, report.save_learning_figures, json, figures, quiet)

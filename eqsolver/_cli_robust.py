@@ -1,0 +1,149 @@
+"""The command of robust allocations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eqsolver import _arguments as arguments
+from eqsolver._cli import (
+    Access,
+    Accounting,
+    Accountings,
+    Allocation,
+    Allocations,
+    Figures,
+    Json,
+    MarketPaths,
+    MaxAttempts,
+    MaxBudget,
+    Prices,
+    Providers,
+    Quiet,
+    Seed,
+    Unit,
+    check_outputs,
+    hand_over,
+    installed,
+    progress,
+    stop,
+)
+from eqsolver._errors import UsageError
+
+Domains = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX|FIELD|CSV", help="Scenarios: a CSV of id, domain; a field of the logs; or a match of ids."),
+]
+
+
+def robust(
+    market: MarketPaths,
+    domains: Domains = None,
+    resamples: Annotated[
+        str | None, typer.Option(metavar="problems:n|attempts:n|folds:n", help="Scenarios drawn from the sample instead.")
+    ] = None,
+    set_: Annotated[
+        str,
+        typer.Option(
+            "--set", metavar="SET", help="nominal, worst, cvar:a (tail share), tv:r, chi2:r, kl:r or wasserstein:r (radius)."
+        ),
+    ] = "tv:0.1",
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Of wasserstein: a column `scenario`, and numbers. [default: each provider's success rates]"
+        ),
+    ] = None,
+    auto_radius: Annotated[
+        bool, typer.Option("--auto-radius", help="Choose the radius: its worst case holds in 95 % of resamples.")
+    ] = False,
+    floor: Annotated[
+        float | None,
+        typer.Option(metavar="u", help="Spend least, solving this share in the worst case; problems are scenarios."),
+    ] = None,
+    providers: Providers = None,
+    access: Access = None,
+    private: Annotated[
+        str | None, typer.Option(metavar="a,b", help="Providers that the arbitrageur runs itself and that sell to nobody else.")
+    ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lo:hi:n|u,u,...",
+            help="Performance levels. [default: 20 for each scenario, from 5 points below its best provider's reach]",
+        ),
+    ] = None,
+    accounting: Accountings = Accounting.attempts,
+    allocation: Allocations = Allocation.budget,
+    max_budget: MaxBudget = None,
+    max_attempts: MaxAttempts = None,
+    prices: Prices = None,
+    cross_fits: Annotated[
+        int, typer.Option(metavar="n", help="Times the problems are halved for margins out of sample; 0: not at all.")
+    ] = 5,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="market.toml", help="Write the market with the mixture as an arbitrageur."),
+    ] = None,
+    unit: Unit = None,
+    json: Json = None,
+    figures: Figures = None,
+    quiet: Quiet = False,
+) -> None:
+    """Mix policies so that the worst case over domains or resamples is best, and say what that earns out of sample."""
+    from eqsolver._files import check_writable
+
+    options: dict[str, Any] = {
+        "domains": domains,
+        "resamples": _resamples(resamples),
+        "within": set_,
+        "auto_radius": auto_radius,
+        "floor": floor,
+        "providers": arguments.names(providers, "--providers"),
+        "access": arguments.names(access, "--access"),
+        "private": arguments.names(private, "--private") or [],
+        "levels": arguments.levels(levels),
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+        "prices": dict(arguments.pairs(prices, "--prices") or []),
+        "cross_fits": cross_fits,
+        "seed": seed,
+    }
+    if floor is not None and figures is not None:
+        raise UsageError("--figures: there are none with --floor")
+    check_outputs(json, figures)
+    if output is not None:
+        check_writable(output)
+    with progress(quiet) as say:
+        from eqsolver.market import load, write_spec
+        from eqsolver.robust import read_features
+        from eqsolver.robust import robust as allocate
+
+        say("reading", 0.0)
+        loaded = load(*market, unit=unit, providers=options["providers"])
+        given = None if features is None else read_features(features)
+        found = allocate(loaded, **options, sources=market, features=given, progress=say)
+
+    from eqsolver import report
+
+    hand_over(found, report.print_allocation, report.save_allocation_figures, json, figures, quiet)
+    if output is not None:
+        if not any(policy.order for policy, _ in found.mixture):
+            stop(f"solved, but the mixture only abstains: there is no arbitrageur to write to {output}", 1)
+        made = f"Made by eqsolver {installed()}: eqsolver robust {' '.join(path.name for path in market)} "
+        made += f"--set {found.within.label}"
+        write_spec(found.in_market(), output, made)
+        typer.echo(f"wrote {output}", err=True)
+
+
+def _resamples(text: str | None) -> tuple[str, int] | None:
+    """`problems:200`, `attempts:200` or `folds:10`."""
+    if text is None:
+        return None
+    kind, _, n = text.partition(":")
+    return kind, arguments.count(n or "none", "--resamples", text)

@@ -1,0 +1,137 @@
+"""Lower hulls, point by point: of many rows of few points, and of the millions of nodes of a grid."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver._compiled import compiled
+from eqsolver.technology._schedule import REACH
+
+ROUNDS = 64
+
+
+@compiled
+def hulls(solved: FloatArray, cost: FloatArray, vertices: IntArray, count: IntArray) -> None:
+    """`lower_hulls` of rows: solved, cost (R, K), solved nondecreasing; vertices (R, K) and count (R,) are written."""
+    useful = np.empty(cost.shape[1], dtype=np.int64)
+    for row in range(cost.shape[0]):
+        x, y, kept = solved[row], cost[row], vertices[row]
+        n, m, cheapest = 0, useful.size, np.inf
+        for k in range(x.size - 1, -1, -1):  # what a better and no dearer one dominates is left out
+            if y[k] < cheapest:
+                cheapest = y[k]
+                m -= 1
+                useful[m] = k
+        for k in useful[m:]:
+            n = _let_in(x, y, kept, n, k)
+        count[row] = n
+        kept[n:] = -1
+
+
+@compiled
+def hull_of_nodes(
+    solved: FloatArray, cost: FloatArray, cell: IntArray, order: IntArray, begin: IntArray, top: float, vertices: IntArray
+) -> int:
+    """Positions of the vertices of the lower hull of very many points, in order of `solved`; how many there are.
+
+    Parameters
+    ----------
+    solved, cost : (K,). cell : (K,) which of C equal parts of [0, top] a point's `solved` lies in, -1 if it is left out.
+    order : (J,) the points not left out, by cell, the last one solving most. begin : (C + 1,) where each cell begins in it.
+    vertices : (V,) is written.
+
+    Notes
+    -----
+    The cheapest point of every cell is a first guess. Points of a cell can lie below the hull only if its cheapest one costs
+    less than the hull at the cell's end; of those that do the lowest per cell is added, until there is none.
+    """
+    cells = begin.size - 1
+    best = np.full(cells + 1, -1, dtype=np.int64)
+    lowest = np.full(cells, np.inf)
+    for k in range(cell.size):
+        c = cell[k]
+        if c >= 0 and cost[k] < lowest[c]:
+            best[c], lowest[c] = k, cost[k]
+    best[cells] = order[-1]
+    candidates = best[best >= 0]
+    n = 0
+    for _ in range(ROUNDS):
+        candidates = candidates[np.argsort(solved[candidates])]
+        n = 0
+        for k in candidates:
+            n = _let_in(solved, cost, vertices, n, k)
+        below = np.full(cells, -1, dtype=np.int64)
+        found, first = 0, 0
+        slack = 1e-12 * cost[vertices[n - 1]]
+        for c in range(cells):
+            edge = (c + 1) * top / cells + REACH
+            while first < n - 1 and solved[vertices[first]] < c * top / cells - REACH:
+                first += 1
+            last = first
+            while last < n - 1 and solved[vertices[last]] < edge:
+                last += 1
+            if lowest[c] >= _along(solved, cost, vertices, last, edge) - slack:
+                lowest[c] = np.inf  # the hull only falls: closed for good
+                continue
+            deepest, v = slack, first
+            for k in order[begin[c] : begin[c + 1]]:
+                v = first
+                while v < last and solved[vertices[v]] < solved[k]:
+                    v += 1
+                depth = _along(solved, cost, vertices, v, solved[k]) - cost[k]
+                if depth > deepest and k != vertices[v]:
+                    deepest, below[c] = depth, k
+            if below[c] >= 0:
+                found += 1
+            else:
+                lowest[c] = np.inf
+        if not found:
+            break
+        candidates = np.append(vertices[:n], below[below >= 0])
+    return n
+
+
+@compiled
+def _along(x: FloatArray, y: FloatArray, kept: IntArray, v: int, at: float) -> float:
+    """The line through the v-th vertex and the one before it (the origin before the first), at some place."""
+    px, py = (x[kept[v - 1]], y[kept[v - 1]]) if v else (0.0, 0.0)
+    line: float = py + (y[kept[v]] - py) * (at - px) / (x[kept[v]] - px)
+    return line
+
+
+@compiled
+def cheapest_nodes(cost: FloatArray, reached: IntArray, found: IntArray) -> None:
+    """The cheapest node for each level: `found` (L,) is written, -1 where there is none.
+
+    reached : (K,) how many of the levels, in increasing order, a node reaches, -1 if it is left out.
+    """
+    best = np.full(found.size + 1, -1, dtype=np.int64)
+    for k in range(reached.size):
+        c = reached[k]
+        if c >= 0 and (best[c] < 0 or cost[k] < cost[best[c]]):
+            best[c] = k
+    cheapest = -1
+    for level in range(found.size, 0, -1):
+        k = best[level]
+        if k >= 0 and (cheapest < 0 or cost[k] < cost[cheapest]):
+            cheapest = k
+        found[level - 1] = cheapest
+
+
+@compiled
+def _let_in(x: FloatArray, y: FloatArray, kept: IntArray, n: int, k: int) -> int:
+    """Put the next point of a sweep on the chain `kept[:n]` that starts at the origin; how long it is then."""
+    px, py = (x[kept[n - 1]], y[kept[n - 1]]) if n else (0.0, 0.0)
+    if x[k] <= px + REACH:
+        if n == 0 or y[k] >= py:
+            return n
+        n -= 1
+    while n:
+        px, py = x[kept[n - 1]], y[kept[n - 1]]
+        qx, qy = (x[kept[n - 2]], y[kept[n - 2]]) if n > 1 else (0.0, 0.0)
+        if y[k] > py and (py - qy) * (x[k] - qx) < (y[k] - qy) * (px - qx):
+            break
+        n -= 1
+    kept[n] = k
+    return n + 1

@@ -1,0 +1,116 @@
+"""A technology set of many providers under construction: good paths grown at one price vector after another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.technology._hull import lower_hull, lower_hulls
+from eqsolver.technology._path import Path, walk
+from eqsolver.technology._pool import Pool
+from eqsolver.technology._schedule import REACH
+from eqsolver.technology._search import improve
+from eqsolver.technology._set import ProductionSet
+from eqsolver.technology._wide import Wide
+
+GROWN = 20
+"""Levels at which paths are improved, closer together towards the highest."""
+ASIDE = (0.4, 0.63, 0.8, 0.9, 1.12, 1.25, 1.6, 2.5)
+"""Price vectors near those grown at, by one provider's price at a time, at which a policy may be kept for being cheapest."""
+
+
+class Growth:
+    """Policies found so far, and the price vectors at which they were looked for.
+
+    made : whose paths are a start. levels : (L,) at which single policies are wanted too, beside mixtures. shortfall : the
+    largest share by which paths grown at the last price vectors undercut what was held before.
+    """
+
+    def __init__(self, made: Wide, levels: FloatArray) -> None:
+        self.made, self.levels, self.shortfall = made, levels, 0.0
+        self._watched = made.reach * np.sqrt(np.linspace(0.05, 1 - 1e-6, GROWN))
+        self._paths: dict[Path, int] = {}
+        self._solved, self._units, self._path = (
+            np.zeros(0),
+            np.zeros((0, len(made.market.providers))),
+            np.zeros(0, dtype=np.int64),
+        )
+        self._grown_at: list[FloatArray] = []
+        for path in made.paths:
+            self._add(path)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def grow(self, prices: FloatArray) -> float:
+        """Improve paths at each of R price vectors (R, M); the largest share of a level's cost that this saves anywhere.
+
+        Notes
+        -----
+        The paths that are cheapest there for some level are the start. Every path is a policy at all prices, so those found
+        at one price vector are a start at the next.
+        """
+        made = self.made
+        self.shortfall = 0.0
+        for row in prices:
+            pool = Pool(made.market, made.rules, made.steps, row, self._watched)
+            held = self._cost(row)
+            for number in np.unique(held[1][held[1] >= 0]):
+                pool.offer(list(self._paths)[number])
+            before = pool.cost.copy()
+            improve(pool, made.searched, made.detail, made.tolerance)
+            saved = 1.0 - np.divide(pool.cost, before, out=np.ones_like(before), where=np.isfinite(before) & (before > 0))
+            self.shortfall = max(self.shortfall, float(saved.max()))
+            for path in pool.held():
+                if path not in self._paths:
+                    self._add(path)
+            self._grown_at.append(row)
+        return self.shortfall
+
+    def found(self) -> ProductionSet:
+        """The policies that are on the lower hull, or cheapest for a level, at or near some price vector looked at, by pass."""
+        order = np.argsort(self._solved, kind="stable")
+        solved, units = self._solved[order], self._units[order]
+        kept = np.zeros(solved.size, dtype=bool)
+        every = ProductionSet(solved=solved, units=units, levels=self.levels)
+        for row in self._grown_at or [self.made.market.prices]:
+            near = _aside(row)
+            vertices, _ = lower_hulls(solved, near @ units.T)
+            kept[vertices[vertices >= 0]] = True
+            if self.levels.size:
+                chosen = every.cost(self.levels, near)[1]
+                kept[chosen[chosen >= 0]] = True
+        return ProductionSet(solved=solved[kept], units=units[kept], levels=self.levels, shortfall=self.shortfall)
+
+    def _cost(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Cost of the cheapest policy held for each watched level, and the number of its path, -1 for none."""
+        order = np.argsort(self._solved, kind="stable")
+        every = ProductionSet(solved=self._solved[order], units=self._units[order], levels=self._watched)
+        cost, policy = every.cost(self._watched, prices[None])
+        return cost[0], np.where(policy[0] >= 0, self._path[order][policy[0]], -1)
+
+    def _add(self, path: Path) -> None:
+        """Hold a path's prefixes: within a block only its provider's units grow, so vertices of each block's hull suffice."""
+        made = self.made
+        walked = walk(made.market, made.steps, path)
+        at = np.searchsorted(walked.solved, np.append(self.levels, self._watched) - REACH)
+        kept = [at[at < walked.solved.size]]
+        for block in np.unique(walked.block[1:]):
+            inside = np.flatnonzero(walked.block == block)
+            start, i = inside[0] - 1, path[block][0]
+            solved = walked.solved[inside] - walked.solved[start]
+            kept.append(inside[lower_hull(solved, walked.units[inside, i] - walked.units[start, i])])
+        ways = np.unique(np.concatenate(kept))
+        number = self._paths.setdefault(path, len(self._paths))
+        self._solved = np.append(self._solved, walked.solved[ways])
+        self._units = np.concatenate([self._units, walked.units[ways]])
+        self._path = np.append(self._path, np.full(ways.size, number))
+
+
+def _aside(prices: FloatArray) -> FloatArray:
+    rows = [prices]
+    for i in range(prices.size):
+        for factor in ASIDE:
+            rows.append(prices.copy())
+            rows[-1][i] *= factor
+    return np.array(rows)

@@ -1,0 +1,66 @@
+"""Procurement: least worst-case spend with a floor that holds for every weighting in the set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from eqsolver import NotCertified
+from eqsolver.robust import AmbiguitySet, FloorTooHigh, ambiguity_set, distances, procure, worst_weights
+
+SETS = ["nominal", "worst", "cvar:0.5", "tv:0.2", "chi2:0.3", "kl:0.2", "kl:1e-7", "wasserstein:0.2"]
+
+
+def made(seed: int, scenarios: int = 5, policies: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    passing = rng.random((scenarios, policies)).round(2)
+    spend = 3 * passing * rng.uniform(0.5, 1.5, passing.shape)
+    passing[:, 0] = spend[:, 0] = 0.0
+    q0 = rng.dirichlet(np.ones(scenarios))
+    return spend, passing, q0
+
+
+def named(text: str, scenarios: int) -> AmbiguitySet:
+    return ambiguity_set(text, distances(np.arange(scenarios, dtype=float)[:, None] / scenarios))
+
+
+@pytest.mark.parametrize("text", SETS)
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.0, 1.0))
+def test_the_floor_holds_and_the_bound_is_met(text: str, seed: int, share: float) -> None:
+    spend, passing, q0 = made(seed)
+    within = named(text, len(q0))
+    with pytest.raises(FloorTooHigh) as told:
+        procure(spend, passing, q0, within, 1.01)
+    floor = share * float(told.value.result)
+    found = procure(spend, passing, q0, within, floor)
+    scale = float(spend.max())
+    assert abs(found.gap) <= 1e-6 * scale
+    assert found.largest_floor == pytest.approx(float(told.value.result), abs=1e-9)
+    solves, spent = passing @ found.weights, spend @ found.weights
+    assert worst_weights(solves, q0, within) @ solves >= floor - 1e-8
+    assert found.worst_case @ spent == pytest.approx(found.worst_case_spend, abs=2e-6 * scale)
+    assert found.worst_case_spend >= found.nominal_spend - 1e-9
+    assert found.worst_case_spend >= procure(spend, passing, q0, ambiguity_set("nominal"), floor).nominal_spend - 2e-6 * scale
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.0, 1.0))
+def test_nominal_procurement_is_the_linear_program(seed: int, share: float) -> None:
+    spend, passing, q0 = made(seed)
+    floor = share * float((q0 @ passing).max())
+    plain = optimize.linprog(
+        q0 @ spend, A_ub=-(q0 @ passing)[None], b_ub=[-floor], A_eq=np.ones((1, spend.shape[1])), b_eq=[1.0]
+    )
+    assert procure(spend, passing, q0, ambiguity_set("nominal"), floor).nominal_spend == pytest.approx(plain.fun, abs=1e-8)
+
+
+def test_one_problem_that_nobody_solves_makes_every_floor_infeasible_for_any_weights() -> None:
+    spend, passing, q0 = made(1)
+    passing[2] = 0.0
+    with pytest.raises(FloorTooHigh, match=r"under worst is 0\.000000: no policy solves 1 of the problems"):
+        procure(spend, passing, q0, ambiguity_set("worst"), 0.1)
+    assert issubclass(FloorTooHigh, NotCertified), "solved, but not reached: 1 on the command line"
