@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -22,9 +23,12 @@ ROUNDS = 3
 """Improvements at each of these sizes."""
 FIRST_PRICE, REPRICED, PRICES = 0.1, 3.0, 3
 """Price of exceeding the tolerated pass error at first; by how much it rises while pass is further from its goal than margins
-are, or else falls, until it is between two that were tried; how many are tried in a round, at most."""
+are, or else falls, until it is between two that were tried; how many are tried in a round, at most. No round starts below the
+first: new classes would neglect pass."""
 HELPS = 0.95
 """No further price is tried in a round once one leaves more than this share of the distance that it was to shorten."""
+EASY = 0.95
+"""Goals met with errors beyond this share of them are met more safely by what rounds are left at the same size."""
 PRESSED = 0.88
 """Share of the tolerated pass error beyond which pass is pressed on."""
 NEARLY, HARDER = 0.75, 1.5
@@ -104,7 +108,7 @@ def calibrate(
 
     Returns
     -------
-    The first specification that meets the goals, or the closest to them, with `met` false.
+    The closest to the goals among those of the least size that meets them; else the closest of all, with `met` false.
 
     Raises
     ------
@@ -155,9 +159,8 @@ def calibrate(
     rng = np.random.default_rng(seed)
     tolerance = PRESSED * goals.pass_error
     best: Calibration | None = None
-    limits = [size for size in sizes for _ in range(ROUNDS)]
     price = FIRST_PRICE
-    for limit in limits:
+    for limit, turn in product(sizes, range(ROUNDS)):
         aims = [aim(w) for w in watch]
         pool = improve(now, evidence, aims, limit=limit, tolerance=tolerance, price=price, rng=rng)
         closest: _Round | None = None
@@ -173,19 +176,21 @@ def calibrate(
                 f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
                 f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
             )
-            if made.met:
-                return made
             if closest is None or _distance(made) < _distance(closest.made):
                 closest = _Round(made=made, fitted=fitted, found=found)
             now_at = _distances(made)
+            if max(now_at) <= EASY:
+                return made
             if shortened >= 0 and now_at[shortened] > HELPS * before[shortened]:
                 break
             before, shortened = now_at, int(np.argmax(now_at))
             low, high = (price, high) if shortened == 0 else (low, price)
         assert closest is not None, "there is a first price"
-        now = closest.fitted
+        now, price = closest.fitted, max(price, FIRST_PRICE)
         if best is None or _distance(closest.made) < _distance(best):
             best = closest.made
+        if best.met and turn == ROUNDS - 1:
+            return best
         watch = [_sharpened(w, b, goals) for w, b in zip(watch, closest.found, strict=True)]
     assert best is not None, "there is a round for every size"
     return best
