@@ -32,6 +32,9 @@ CORE_AMONG = 6
 """Every set of CORE or more among the CORE_AMONG providers that good paths spend most on is solved on a product grid."""
 
 CORE_NODES = 160_000
+NESTED, NESTED_NODES = 8, 1_000_000
+"""Up to so many providers, the market without the one used least is searched first, down to CORE of them on a product grid."""
+
 BOUND_AXES = 8
 BOUND_NODES = 2_000_000
 
@@ -139,7 +142,8 @@ def wide(
     -----
     Paths start from each provider alone, from the greedy index (most solved per money, then again among what is left), and,
     in a second pool, from the optimal schedules of every small set of the providers most used; each pool is improved by itself
-    before the two meet, so that neither start hides the other's optimum.
+    before the two meet, so that neither start hides the other's optimum. Of few providers the paths found without the least
+    used one are starts, too.
     """
     usable = tuple(i for i in bought if listed[i].at.size)
     prices, how = market.prices, effort(len(usable))
@@ -183,6 +187,11 @@ def wide(
     improve(cores, searched, how.coarse, tolerance)
     for path in [*cores.held(), cores.furthest]:
         pool.offer(path)
+    if CORE < len(usable) <= NESTED:
+        least = most_used(pool, searched)[-1]
+        fewer = tuple(i for i in usable if i != least)
+        for path in _without_the_last(market, terms, listed, fewer, points=points, tolerance=tolerance, levels=levels):
+            pool.offer(path)
     detail = replace(how.fine, points=points or how.fine.points)
     moved = improve(pool, searched, detail, tolerance)
     return Wide(
@@ -199,6 +208,23 @@ def wide(
         moved=moved,
         cores=tuple(small),
     )
+
+
+def _without_the_last(
+    market: Market,
+    terms: Rules,
+    listed: tuple[Steps, ...],
+    fewer: tuple[int, ...],
+    *,
+    points: int | None,
+    tolerance: float,
+    levels: FloatArray,
+) -> tuple[Path, ...]:
+    """Good paths of all providers but the least used, so that letting that one in does not mislead the search."""
+    if len(fewer) > CORE:
+        return wide(market, terms, listed, fewer, points=points, tolerance=tolerance, levels=levels).paths
+    made = grid_technology(market, terms, listed, fewer, points=int(NESTED_NODES ** (1 / len(fewer))))
+    return tuple(dict.fromkeys(schedules(made, market.prices, levels).paths))
 
 
 def most_used(pool: Pool, searched: Sequence[int]) -> list[int]:

@@ -111,6 +111,10 @@ def test_on_the_six_models_no_provider_left_out_of_a_path_would_improve_its_leve
     levels = np.linspace(0.7, 0.8, 11)
     made = build(market, terms, steps, levels=levels)
     best = schedules(made, market.prices, levels)
+    for left_out in market.names:
+        others = [name for name in market.names if name != left_out]
+        fewer = schedules(build(market, terms, steps, access=others, levels=levels), market.prices, levels).cost
+        assert (best.cost <= fewer * 1.005).all(), f"{left_out} let in makes a level dearer"
     pool = Pool(market, terms, steps, market.prices, levels)
     for path, level, cost in zip(best.paths, levels, best.cost, strict=True):
         bought = {i for i, _ in path}
