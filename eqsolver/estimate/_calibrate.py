@@ -5,16 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
-from eqsolver._base import NotCertified, UsageError
-from eqsolver.estimate._classes import ClassFit, fit_classes
-from eqsolver.estimate._margins import Judged, groups, judged_levels, schedule_margins
+from eqsolver._base import UsageError
+from eqsolver.estimate._aims import Watched, aim, watched
+from eqsolver.estimate._classes import Classes, largest_pass_error, reach_surplus
+from eqsolver.estimate._groups import group_classes
+from eqsolver.estimate._improve import Evidence, Fitted, improve, settle
+from eqsolver.estimate._margins import Best, Judged, cheapest, groups
 from eqsolver.market import Geometric, Market, Sampled
 
-SIZES = (8, 10, 12, 14, 16)
+SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
+ROUNDS = 3
+"""Improvements at each of these sizes."""
+FIRST_PRICE, REPRICED, PRICES = 0.1, 3.0, 3
+"""Price of exceeding the tolerated pass error at first; by how much it rises while pass is further from its goal than margins
+are, or else falls, until it is between two that were tried; how many are tried in a round, at most. No round starts below the
+first: new classes would neglect pass."""
+HELPS = 0.95
+"""No further price is tried in a round once one leaves more than this share of the distance that it was to shorten."""
+EASY = 0.95
+"""Goals met with errors beyond this share of them are met more safely by what rounds are left at the same size."""
+PRESSED = 0.88
+"""Share of the tolerated pass error beyond which pass is pressed on."""
+NEARLY, HARDER = 0.75, 1.5
+"""Levels whose margin is off by more than this share of the worst allowed weigh this much more in the next round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +78,15 @@ class Calibration:
         return len(self.market.weights)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Round:
+    """The closest fit of a round."""
+
+    made: Calibration
+    fitted: Fitted
+    found: Sequence[Best]
+
+
 def calibrate(
     market: Market,
     *,
@@ -81,19 +108,22 @@ def calibrate(
 
     Returns
     -------
-    The smallest specification found that meets the goals, or the closest to them, with `met` false.
+    The closest to the goals among those of the least size that meets them; else the closest of all, with `met` false.
 
     Raises
     ------
     UsageError : no cap, `classes` below 1, an unknown teacher or one without students, or a provider that is given by
         classes already.
-    NotCertified : a convex program did not reach its optimum, at any size that was tried.
+    NotCertified : a least-squares problem ended without an optimum.
 
     Notes
     -----
-    THEORY section 2. Sizes are bisected between half of `classes` and all of them: three fits at most. A size whose weights do
-    not solve is passed over for a larger one. Fewer problems
-    than classes need one fit, since classes start from groups of problems.
+    THEORY section 2. What a fixed policy solves and costs is linear in the weights of classes. So classes are fitted to the
+    policies that are cheapest in the logs, then also to those that are cheapest among the classes (a cutting-plane method:
+    whatever the classes make too cheap is to cost what it costs in the logs), round by round, with half of `classes` first and
+    more only where the goals are not met. The cap is the unit of money throughout, so that a currency changes nothing; a
+    lower price of exceeding the pass tolerance is better for margins, so each round looks for the one at which both are as
+    close to their goals.
     """
     if classes < 1:
         raise UsageError(f"classes = {classes}: a specification needs at least 1 class")
@@ -113,106 +143,104 @@ def calibrate(
     goals = Goals() if goals is None else goals
     if teacher is not None and (teacher not in market.names or len(odds) < 2):
         raise UsageError(f"teacher {teacher!r}: the market needs it and a student beside it; it has {', '.join(market.names)}")
-    logs_judged = _of_logs(market, cap, teacher)
-
-    def judge(fit: ClassFit) -> Calibration:
-        made = _judged(_specification(market, fit, cap), market, fit, cap, logs_judged, goals, seed)
-        if progress is not None:
-            progress(
+    tell = progress or (lambda line: None)
+    tell("cheapest policies of the logs")
+    spend = [p.spend / cap for p in market.providers]
+    inside = replace(
+        market, providers=tuple(replace(p, spend=w) for p, w in zip(market.providers, spend, strict=True)), max_budget=1.0
+    )
+    watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
+    evidence = Evidence.of(logs, spend, market.weights, 1.0)
+    sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
+    now = Fitted(
+        classes=group_classes(logs, spend, market.weights, 1.0, sizes[0]),
+        held=tuple(np.zeros(0) for _ in logs),
+    )
+    rng = np.random.default_rng(seed)
+    tolerance = PRESSED * goals.pass_error
+    best: Calibration | None = None
+    price = FIRST_PRICE
+    for limit, turn in product(sizes, range(ROUNDS)):
+        aims = [aim(w) for w in watch]
+        pool = improve(now, evidence, aims, limit=limit, tolerance=tolerance, price=price, rng=rng)
+        closest: _Round | None = None
+        low, high, shortened = 0.0, math.inf, -1
+        before = (math.inf, math.inf)
+        for _ in range(PRICES):
+            price = math.sqrt(low * high) if low > 0 and high < math.inf else (low * REPRICED or min(high / REPRICED, price))
+            fitted = settle(pool, evidence, aims, tolerance=tolerance, price=price)
+            part = _specification(inside, fitted.classes, 1.0)
+            found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
+            made = _judged(_specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, goals, seed)
+            tell(
                 f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
                 f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
             )
-        return made
-
-    def attempt(size: int) -> Calibration:
-        seen: list[Calibration] = []
-
-        def good_enough(fit: ClassFit) -> bool:
-            seen.append(judge(fit))
-            return seen[-1].met
-
-        try:
-            fit_classes(
-                logs,
-                [p.spend for p in market.providers],
-                market.weights,
-                cap,
-                classes=size,
-                common=None if teacher is None else market.names.index(teacher),
-                tolerance=goals.pass_error,
-                seed=seed,
-                accept=good_enough,
-            )
-        except NotCertified:
-            if not seen:  # else an earlier round's classes stand; they are judged on their own
-                raise
-        return min(seen, key=_distance)
-
-    sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
-    if len(market.weights) <= sizes[0]:
-        return attempt(classes)
-    best: Calibration | None = None
-    low, high = 0, len(sizes) - 1
-    while low <= high:
-        middle = (low + high) // 2
-        try:
-            made = attempt(sizes[middle])
-        except NotCertified:
-            if best is None and low == high:
-                raise
-            low = middle + 1  # a size whose weights cannot be solved for is no candidate; a larger one may be
-            continue
-        if best is None or (made.met, -made.classes if made.met else -_distance(made)) > (
-            best.met,
-            -best.classes if best.met else -_distance(best),
-        ):
-            best = made
-        low, high = (low, middle - 1) if made.met else (middle + 1, high)
-    assert best is not None, "a search without any fit has raised"
+            if closest is None or _distance(made) < _distance(closest.made):
+                closest = _Round(made=made, fitted=fitted, found=found)
+            now_at = _distances(made)
+            if max(now_at) <= EASY:
+                return made
+            if shortened >= 0 and now_at[shortened] > HELPS * before[shortened]:
+                break
+            before, shortened = now_at, int(np.argmax(now_at))
+            low, high = (price, high) if shortened == 0 else (low, price)
+        assert closest is not None, "there is a first price"
+        now, price = closest.fitted, max(price, FIRST_PRICE)
+        if best is None or _distance(closest.made) < _distance(best):
+            best = closest.made
+        if best.met and turn == ROUNDS - 1:
+            return best
+        watch = [_sharpened(w, b, goals) for w, b in zip(watch, closest.found, strict=True)]
+    assert best is not None, "there is a round for every size"
     return best
 
 
-def _specification(market: Market, fit: ClassFit, cap: float) -> Market:
+def _sharpened(market: Watched, found: Best, goals: Goals) -> Watched:
+    """Also watch what the classes find cheapest, and look harder where their margin is off."""
+    error = np.abs(found.margin - market.best.margin)
+    off = np.isfinite(error) & (error > NEARLY * goals.margin_worst)
+    emphasis = market.emphasis * np.where(off, HARDER, 1.0)
+    return replace(market.with_policies_of(found), emphasis=emphasis / math.sqrt(float((emphasis**2).mean())))
+
+
+def _specification(market: Market, fit: Classes, cap: float) -> Market:
+    """A market by classes whose costs are in units of the cap."""
     providers = tuple(
-        replace(provider, odds=Geometric(success=p), spend=w)
+        replace(provider, odds=Geometric(success=p), spend=cap * w)
         for provider, p, w in zip(market.providers, fit.success, fit.spend, strict=True)
     )
     return replace(market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={})
 
 
-def _of_logs(market: Market, cap: float, teacher: str | None) -> list[Judged]:
-    """What margins are judged by; those of the classes are still to come."""
-    listed = []
-    for names in groups(market, teacher):
-        part = market.restrict(names)
-        levels = judged_levels(part, cap)
-        listed.append(
-            Judged(
-                names=names,
-                levels=levels,
-                of_logs=schedule_margins(part, levels, cap),
-                of_classes=np.full(levels.size, np.nan),
-            )
-        )
-    return listed
-
-
 def _judged(
-    made: Market, market: Market, fit: ClassFit, cap: float, of_logs: Sequence[Judged], goals: Goals, seed: int
+    made: Market,
+    evidence: Evidence,
+    fit: Classes,
+    watch: Sequence[Watched],
+    found: Sequence[Best],
+    goals: Goals,
+    seed: int,
 ) -> Calibration:
-    judged = tuple(replace(j, of_classes=schedule_margins(made.restrict(j.names), j.levels, cap)) for j in of_logs)
+    judged = tuple(
+        Judged(names=w.logs.names, levels=w.levels, of_logs=w.best.margin, of_classes=b.margin)
+        for w, b in zip(watch, found, strict=True)
+    )
+    logs = list(zip(evidence.odds, evidence.spend, strict=True))
+    pass_error = [largest_pass_error(o, w, evidence.weights, fit, i, evidence.cap) for i, (o, w) in enumerate(logs)]
+    reach_error = reach_surplus(evidence.odds, evidence.spend, evidence.weights, fit, evidence.cap)
     errors = [j.errors for j in judged if j.errors.size]
     mean, worst = (
         max((float(e.mean()) for e in errors), default=math.nan),
         max((float(e.max()) for e in errors), default=math.nan),
     )
-    met = bool(fit.pass_error.max() <= goals.pass_error)
+    met = max(pass_error) <= goals.pass_error
     if errors:
         met = met and mean <= goals.margin_mean and worst <= goals.margin_worst
     return Calibration(
         market=made,
-        pass_error=dict(zip(market.names, map(float, fit.pass_error), strict=True)),
-        reach_error=dict(zip(market.names, map(float, fit.reach_error), strict=True)),
+        pass_error=dict(zip(made.names, pass_error, strict=True)),
+        reach_error=dict(zip(made.names, map(float, reach_error), strict=True)),
         judged=judged,
         margin_error_mean=mean,
         margin_error_worst=worst,
@@ -224,7 +252,13 @@ def _judged(
 
 def _distance(made: Calibration) -> float:
     """The largest error in units of its goal."""
-    ratios = [max(made.pass_error.values()) / made.goals.pass_error]
-    if math.isfinite(made.margin_error_mean):
-        ratios += [made.margin_error_mean / made.goals.margin_mean, made.margin_error_worst / made.goals.margin_worst]
-    return max(ratios)
+    return max(_distances(made))
+
+
+def _distances(made: Calibration) -> tuple[float, float]:
+    """The largest error of pass, and of margins, in units of their goals."""
+    of_pass = max(made.pass_error.values()) / made.goals.pass_error
+    if not math.isfinite(made.margin_error_mean):
+        return of_pass, 0.0
+    of_mean, of_worst = made.margin_error_mean / made.goals.margin_mean, made.margin_error_worst / made.goals.margin_worst
+    return of_pass, max(of_mean, of_worst)

@@ -1,184 +1,143 @@
-"""Fit geometric classes to attempt logs: groups of problems, polished by gradient, weighed by a convex program."""
+"""Problem classes, how far their pass curves are from those of the logs, and new ones tried beside those at hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+from numpy.typing import NDArray
+from scipy import special
 
-from eqsolver._base import FloatArray
-from eqsolver.estimate._groups import group_classes
-from eqsolver.estimate._misfit import LOWEST_SUCCESS, Classes, Misfit
-from eqsolver.estimate._spares import with_spares
-from eqsolver.estimate._targets import curve, targets
-from eqsolver.estimate._weights import DROPPED, PassRows, best_weights
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.estimate._policies import curve
+from eqsolver.estimate._weights import BoolArray, PassRows
 from eqsolver.market import Geometric, Sampled
 
-PRESSURES = (100.0, 1000.0, 1000.0, 1000.0)
-"""Weight of the penalty on pass errors in each round of polishing; the convex program follows the second and each later."""
-ITERATIONS = 400
-FILLINGS = 3
-"""How often spare classes are placed in one round."""
-SPARE = 12
-"""One class in so many is held back, and put where a pass curve turns out to be off."""
 POINTS = 4000
 """Budgets, per provider and market, at which pass curves are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ClassFit:
-    """Classes fitted to logs.
-
-    weights : (K,) shares q, > 0, sum 1. success : (M, K) p in [0, 1]. spend : (M, K) w > 0, money.
-    pass_error : (M,) bound on |pass of the classes - pass of the logs| over every budget from 0 to the cap.
-    reach_error : (M,) pass at the cap, classes minus logs.
-    """
+class Classes:
+    """Candidate classes. weights : (K,) shares q. success, spend : (M, K) p and w."""
 
     weights: FloatArray
     success: FloatArray
     spend: FloatArray
-    pass_error: FloatArray
-    reach_error: FloatArray
+
+    def take(self, which: NDArray[np.bool_] | IntArray) -> Classes:
+        """Some of them, by position or by a mask, with the weights they have."""
+        return Classes(weights=self.weights[which], success=self.success[:, which], spend=self.spend[:, which])
+
+    def and_also(self, other: Classes) -> Classes:
+        """These and others."""
+        return Classes(
+            weights=np.append(self.weights, other.weights),
+            success=np.hstack([self.success, other.success]),
+            spend=np.hstack([self.spend, other.spend]),
+        )
+
+    @property
+    def odds(self) -> list[Geometric]:
+        """By provider."""
+        return [Geometric(success=p) for p in self.success]
 
 
-def fit_classes(
-    odds: Sequence[Sampled],
-    spend: Sequence[FloatArray],
-    weights: FloatArray,
-    max_budget: float,
-    *,
-    classes: int = 256,
-    common: int | None = None,
-    tolerance: float = 0.005,
-    seed: int = 0,
-    accept: Callable[[ClassFit], bool] | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> ClassFit:
-    """Find at most K geometric classes whose curves agree with those of the logs up to the cap.
+def varied(classes: Classes, size: int, anchors: Sequence[FloatArray], rng: np.random.Generator) -> Classes:
+    """Classes like those at hand, as candidates: some of a class's odds and costs moved, by a little or by much.
 
-    Parameters
-    ----------
-    odds, spend : of M providers on N problems: attempts and successes, mean cost of one attempt (N,), money.
-    weights : (N,) shares q of the problems. max_budget : the cap on what is allotted to one problem, money.
-    classes : K, the most classes. common : the provider that every fitted pair contains; None: all pairs.
-    tolerance : largest pass error wanted; aimed at, the fit says what was reached.
-    seed : of the small shifts in cost that the first classes start with.
-    accept : a fit that is good enough ends the search early. progress : is told of every round.
-
-    Returns
-    -------
-    The accepted fit, or the one with the smallest pass error.
-
-    Raises
-    ------
-    NotCertified : the convex program did not reach an optimum.
-
-    Notes
-    -----
-    THEORY section 2, calibration. Success and cost of the classes come from minimising a smooth misfit (L-BFGS), their
-    weights in the end from a convex program over these classes. Time is O(K J^2) per pair of providers and iteration.
+    anchors : per provider, costs of an attempt at which the logs' pass jumps: half of the candidates near one are put there.
+    Zero odds stay zero: no class solves what its problems never did. Half of the candidates vary classes drawn by their
+    weight, half any class. Weights are zero.
     """
-    unit, spend, max_budget = max_budget, [w / max_budget for w in spend], 1.0  # the cap is the unit of money inside
-    best: ClassFit | None = None
-    for turn, fitted in enumerate(_candidates(odds, spend, weights, max_budget, classes, common, tolerance, seed)):
-        fit = _measured(odds, spend, weights, max_budget, fitted)
-        fit = replace(fit, spend=unit * fit.spend)
-        if progress is not None:
-            errors = ", ".join(f"{100 * e:.2f}" for e in fit.pass_error)
-            progress(f"{fit.weights.size} classes, candidate {turn + 1}: pass within {errors} points")
-        if accept is not None and accept(fit):
-            return fit
-        if best is None or fit.pass_error.max() < best.pass_error.max():
-            best = fit
-    assert best is not None, "every round after the first makes a candidate"
-    return best
+    M, K = classes.success.shape
+    heavy = rng.choice(K, size // 2, p=classes.weights / classes.weights.sum())
+    copied = np.concatenate([heavy, rng.integers(0, K, size - heavy.size)])
+    reach = np.exp(rng.normal(np.log(TYPICAL_STEP), 1.2, size))
+    moved = rng.random((M, size)) < rng.choice([0.3, 1.0], size)
+    alone = rng.random(size) < 0.5
+    moved[:, alone] = rng.integers(0, M, size)[alone] == np.arange(M)[:, None]
+    p, w = classes.success[:, copied], classes.spend[:, copied]
+    logit = special.logit(np.clip(p, *ODDS)) + ODDS_STEP * reach * moved * rng.normal(size=(M, size))
+    spend = w * np.exp(reach * np.where(moved, 1.0, APART) * rng.normal(size=(M, size)))
+    for i, at in enumerate(anchors):
+        if at.size:
+            nearest = at[np.argmin(np.abs(np.log(spend[i][:, None] / at)), axis=1)]
+            close = (np.abs(np.log(spend[i] / nearest)) < NEAR) & (rng.random(size) < 0.5)
+            spend[i] = np.where(close, nearest, spend[i])
+    return Classes(weights=np.zeros(size), success=np.where(p > 0, special.expit(logit), 0.0), spend=spend)
 
 
-def _candidates(
-    odds: Sequence[Sampled],
-    spend: Sequence[FloatArray],
-    weights: FloatArray,
-    max_budget: float,
-    classes: int,
-    common: int | None,
-    tolerance: float,
-    seed: int,
-) -> Iterator[Classes]:
-    """Ever more polished classes; the problems themselves first, if there are no more of them than classes."""
-    goal = targets(odds, spend, weights, max_budget, common)
-    start = group_classes(odds, spend, weights, goal.cells, classes - classes // SPARE)
-    if start.weights.size == weights.size:
-        yield start
-    shift = np.random.default_rng(seed).normal(scale=1e-3 if start.weights.size < weights.size else 0.0, size=start.spend.shape)
-    now = replace(start, spend=start.spend * np.exp(shift))
-    lowest_success = min(LOWEST_SUCCESS, 0.5 / max(int(o.attempts.max()) for o in odds))
-    misfit = Misfit(
-        targets=goal,
-        never=start.success == 0,
-        tolerance=0.8 * tolerance,
-        pressure=PRESSURES[0],
-        lowest=lowest_success,
-    )
-    lowest, highest = np.log(np.stack(list(spend)).min() / 10), np.log(10 * max(max_budget, float(np.max(spend))))
-
-    def weighed(fitted: Classes) -> tuple[FloatArray, list[PassRows]]:
-        rows = [pass_rows(odds[i], spend[i], weights, fitted, i, max_budget) for i in range(len(odds))]
-        return best_weights(goal, fitted, rows, 0.9 * tolerance), rows
-
-    for turn, pressure in enumerate(PRESSURES):
-        misfit = replace(misfit, pressure=pressure, never=now.success == 0)
-        K, MK = now.weights.size, now.success.size
-        bounds = [(-16.0, 2.0)] * K + [(-14.0, 16.0)] * MK + [(lowest, highest)] * MK
-        options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "maxcor": 30}
-        flat = misfit.pack(now)
-        found: Any = optimize.minimize(misfit, flat, jac=True, method="L-BFGS-B", bounds=bounds, options=options)  # type: ignore[call-overload]
-        now = misfit.unpack(found.x)
-        if turn == 0:
-            continue
-        q, rows = weighed(now)
-        for _ in range(FILLINGS):
-            filled = with_spares(now, q, rows, classes, 0.9 * tolerance * (1 + 1e-4))
-            if filled.weights.size == (q > DROPPED).sum():
-                break
-            now = filled
-            q, rows = weighed(now)
-        now = replace(now, weights=q)
-        yield now
+NEAR = 0.1
+APART = 0.2
+"""Share of a change that costs which are not moved change by: no two classes jump at the same budget by being copies."""
 
 
-def compared_budgets(odds: Sampled | Geometric, spend: FloatArray, weights: FloatArray, max_budget: float) -> FloatArray:
-    """Budgets up to the cap at which a pass curve is followed: every step if they fit in `POINTS`, else the first attempts
+def jumps(odds: Sampled, spend: FloatArray, weights: FloatArray, least: float) -> FloatArray:
+    """Costs of an attempt at which first attempts alone make pass jump by more than `least`."""
+    cost, which = np.unique(spend, return_inverse=True)
+    mass = np.bincount(which.ravel(), weights * odds.successes / odds.attempts)
+    return np.asarray(cost[mass > least])
+
+
+TYPICAL_STEP, ODDS_STEP = 0.03, 8.0
+"""A typical change of log cost, and how many times as large a change of log odds is."""
+ODDS = (1e-6, 1 - 1e-6)
+
+
+def compared_budgets(
+    odds: Sampled | Geometric, spend: FloatArray, weights: FloatArray, max_budget: float, points: int = POINTS
+) -> FloatArray:
+    """Budgets up to the cap at which a pass curve is followed: every step if they fit in `points`, else the first attempts
     and budgets between which pass changes little."""
     k = np.arange(1, _ATTEMPTS + 1)
     b = np.unique(np.append((spend[:, None] * k).ravel(), np.geomspace(min(spend.min(), max_budget), max_budget, POINTS)))
     b = b[b <= max_budget]
-    if b.size > POINTS:
+    if b.size > points:
         solved = weights @ (1 - curve(odds, spend, b)[0])
         rise = np.sqrt(np.maximum(np.diff(solved, prepend=0.0), 0.0))
         running = np.cumsum(rise + rise.mean() * 0.05)
-        b = b[np.unique(np.searchsorted(running, np.linspace(0, running[-1], POINTS)).clip(0, b.size - 1))]
+        b = b[np.unique(np.searchsorted(running, np.linspace(0, running[-1], points)).clip(0, b.size - 1))]
     return np.unique(np.append(b, max_budget))
 
 
 _ATTEMPTS = 24
 
 
-def pass_rows(odds: Sampled, spend: FloatArray, weights: FloatArray, classes: Classes, i: int, max_budget: float) -> PassRows:
-    """Pass of provider i at and just below the budgets where the logs or the classes make attempts."""
-    b = _compared(odds, spend, weights, classes, i, max_budget)
-    b = np.unique(np.concatenate([b, b * (1 - _BELOW)]))
-    own = 1 - curve(Geometric(success=classes.success[i]), classes.spend[i], b)[0]
-    return PassRows(budgets=b, solved=weights @ (1 - curve(odds, spend, b)[0]), by_class=own)
+def pass_rows(
+    odds: Sampled, spend: FloatArray, weights: FloatArray, classes: Classes, i: int, budgets: FloatArray, entered: BoolArray
+) -> PassRows:
+    """Pass of provider i at given budgets. entered : at which of them the tolerance is a constraint from the start."""
+    by_class = 1 - curve(classes.odds[i], classes.spend[i], budgets)[0]
+    return PassRows(budgets=budgets, solved=weights @ (1 - curve(odds, spend, budgets)[0]), by_class=by_class, entered=entered)
+
+
+def every_step(
+    odds: Sampled, spend: FloatArray, weights: FloatArray, classes: Classes, i: int, max_budget: float
+) -> FloatArray:
+    """Budgets at and just below which the logs or the classes make an attempt of provider i."""
+    return both_sides(_compared(odds, spend, weights, classes, i, max_budget))
+
+
+def first_steps(classes: Classes, i: int, max_budget: float) -> FloatArray:
+    """Budgets at and just below which the classes make one of their first attempts of provider i, where pass jumps most."""
+    b = (classes.spend[i][:, None] * np.arange(1, FIRST_ATTEMPTS + 1)).ravel()
+    return both_sides(b[b <= max_budget])
+
+
+FIRST_ATTEMPTS = 3
+
+
+def both_sides(budgets: FloatArray) -> FloatArray:
+    """Budgets and what is just below them, increasing."""
+    return np.unique(np.concatenate([budgets, budgets * (1 - _BELOW)]))
 
 
 def _compared(odds: Sampled, spend: FloatArray, weights: FloatArray, classes: Classes, i: int, max_budget: float) -> FloatArray:
-    mine = Geometric(success=classes.success[i])
     return np.union1d(
         compared_budgets(odds, spend, weights, max_budget),
-        compared_budgets(mine, classes.spend[i], classes.weights, max_budget),
+        compared_budgets(classes.odds[i], classes.spend[i], classes.weights, max_budget),
     )
 
 
@@ -193,31 +152,22 @@ def largest_pass_error(
     Both rise, so between two budgets each stays between its value at the first and that just below the second.
     """
     b = np.append(0.0, _compared(odds, spend, weights, classes, i, max_budget))
-    mine = Geometric(success=classes.success[i])
     (at, below), (own, own_below) = (
         [q @ (1 - curve(o, w, x)[0]) for x in (b, b[1:] * (1 - _BELOW))]
-        for o, w, q in ((odds, spend, weights), (mine, classes.spend[i], classes.weights))
+        for o, w, q in ((odds, spend, weights), (classes.odds[i], classes.spend[i], classes.weights))
     )
     gaps = (np.abs(at - own), below - own[:-1], own_below - at[:-1])
     return float(max(gap.max() for gap in gaps))
 
 
-def _measured(
-    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, max_budget: float, fitted: Classes
-) -> ClassFit:
-    kept = fitted.weights > DROPPED
-    q = fitted.weights[kept] / fitted.weights[kept].sum()
-    classes = Classes(weights=q, success=fitted.success[:, kept], spend=fitted.spend[:, kept])
-    errors = [largest_pass_error(odds[i], spend[i], weights, classes, i, max_budget) for i in range(len(odds))]
-    cap = np.array([max_budget])
-    surplus = [
-        weights @ curve(odds[i], w, cap)[0] - q @ curve(Geometric(success=p), c, cap)[0]
-        for i, (w, p, c) in enumerate(zip(spend, classes.success, classes.spend, strict=True))
-    ]
-    return ClassFit(
-        weights=q,
-        success=classes.success,
-        spend=classes.spend,
-        pass_error=np.array(errors),
-        reach_error=np.array(surplus)[:, 0],
+def reach_surplus(
+    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, classes: Classes, cap: float
+) -> FloatArray:
+    """(M,) pass at the cap, classes minus logs."""
+    at = np.array([cap])
+    return np.array(
+        [
+            float((weights @ curve(o, w, at)[0] - classes.weights @ curve(p, c, at)[0])[0])
+            for o, w, p, c in zip(odds, spend, classes.odds, classes.spend, strict=True)
+        ]
     )

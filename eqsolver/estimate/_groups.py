@@ -8,34 +8,40 @@ import numpy as np
 from scipy.cluster import hierarchy
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.estimate._misfit import Classes
+from eqsolver.estimate._classes import Classes
+from eqsolver.estimate._policies import curve
 from eqsolver.market import Sampled
 
 LARGEST_JUMP = 0.008
 """Pass gained by a class's first attempt: half of it, well placed, is the error that the jump causes."""
+COMPARED = 60
+"""Budgets per provider at which the survival of problems is compared."""
 SPEND_MATTERS = (0.6, 5.0)
 """How much a problem's log cost weighs in likeness: the sum of the first and the share it solves, times the second."""
 
 
 def group_classes(
-    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, cells: Sequence[FloatArray], classes: int
+    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, max_budget: float, classes: int
 ) -> Classes:
-    """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost.
-
-    cells : M arrays (N, J), survival of each problem over cells of budget.
-    """
+    """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost."""
     success = np.stack([o.successes / o.attempts for o in odds])
     cost = np.log(np.stack(list(spend)))
     group: IntArray = np.arange(weights.size, dtype=np.int64)
     if classes < weights.size:
         least, slope = SPEND_MATTERS
-        likeness = np.concatenate([*(S[:, ::2] for S in cells), (slope * cost * (least + success)).T], axis=1)
+        curves = [curve(o, w, _spread(w, max_budget))[0] for o, w in zip(odds, spend, strict=True)]
+        likeness = np.concatenate([*curves, (slope * cost * (least + success)).T], axis=1)
         group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
     K = int(group.max()) + 1
     q: FloatArray = np.bincount(group, weights, minlength=K).astype(np.float64)
     mean = [np.bincount(group, weights * s, minlength=K) / q for s in success]
     mean_cost = [np.exp(np.bincount(group, weights * c, minlength=K) / q) for c in cost]
     return Classes(weights=q, success=np.minimum(np.stack(mean), 1.0), spend=np.stack(mean_cost))
+
+
+def _spread(spend: FloatArray, max_budget: float) -> FloatArray:
+    """Budgets at which problems are compared, even in their logarithm."""
+    return np.geomspace(min(float(spend.min()), max_budget / 2), max_budget, COMPARED)
 
 
 def _cut(merges: FloatArray, first_jump: FloatArray, classes: int) -> IntArray:

@@ -1,4 +1,4 @@
-"""The best schedule's margin at given levels: what a calibration is judged by, and in which markets."""
+"""The cheapest offer and the cheapest schedule at given levels: what a calibration is judged by, and in which markets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
-from eqsolver.technology import REACH, Profile, all_steps, rules, schedules, technology
+from eqsolver.technology import REACH, Block, Profile, all_steps, rules, schedules, technology
 
 LEVELS = 100
 DEPTH = 0.05
@@ -39,6 +39,27 @@ class Judged:
         return np.asarray(np.abs(self.of_classes - self.of_logs)[both])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Best:
+    """The cheapest ways to buy each of L levels, at posted prices.
+
+    price, cost : (L,) of the cheapest offer (C_P) and schedule (never above the offer, C_q); infinite where there is none.
+    offers, schedules : L paths of (position of the provider, allotment), empty where there is none.
+    """
+
+    price: FloatArray
+    cost: FloatArray
+    offers: tuple[tuple[Block, ...], ...]
+    schedules: tuple[tuple[Block, ...], ...]
+
+    @property
+    def margin(self) -> FloatArray:
+        """(L,) max(C_P - C_q, 0) / C_P, nan where no provider reaches the level."""
+        margin, sold = np.full(self.price.size, np.nan), np.isfinite(self.price)
+        margin[sold] = (self.price[sold] - self.cost[sold]) / self.price[sold]
+        return margin
+
+
 def groups(market: Market, teacher: str | None = None) -> list[tuple[str, ...]]:
     """Which providers margins are judged in: all together up to `MAX_PROVIDERS`, else every pair; each other with a teacher."""
     if teacher is not None:
@@ -46,31 +67,34 @@ def groups(market: Market, teacher: str | None = None) -> list[tuple[str, ...]]:
     return [market.names] if len(market.names) <= MAX_PROVIDERS else list(combinations(market.names, 2))
 
 
-def _profiles(market: Market, max_budget: float) -> list[Profile]:
-    return [listed.profile(market.weights) for listed in all_steps(market, rules(market, max_budget=max_budget))]
-
-
 def judged_levels(market: Market, max_budget: float) -> FloatArray:
     """(100,) levels from 5 points below the best provider's reach to that reach (above 0 if the reach is lower)."""
-    reach = max(float(profile.solved[-1]) if profile.at.size else 0.0 for profile in _profiles(market, max_budget))
+    reach = highest(market, max_budget)
     return np.linspace(max(reach - DEPTH, reach / LEVELS), reach, LEVELS)
 
 
-def schedule_margins(market: Market, levels: FloatArray, max_budget: float) -> FloatArray:
-    """(L,) max(C_P - C_q, 0) / C_P at posted prices: C_P the cheapest offer, C_q the cheapest schedule on a fine grid.
+def highest(market: Market, max_budget: float) -> float:
+    """The best provider's pass at the cap."""
+    return max(float(profile.solved[-1]) if profile.at.size else 0.0 for profile in _profiles(market, max_budget))
 
-    At most `MAX_PROVIDERS` providers. nan where no provider reaches the level.
+
+def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int = MAX_POINTS) -> Best:
+    """The cheapest offer and the cheapest schedule for each level, at the market's prices.
+
+    At most `MAX_PROVIDERS` providers. points : grid points per provider, fewer if their product exceeds `MAX_NODES`.
     """
-    providers = len(market.providers)
-    offered = np.full(levels.size, np.inf)
-    for profile, price in zip(_profiles(market, max_budget), market.prices, strict=True):
+    price = np.full(levels.size, np.inf)
+    offers: list[tuple[Block, ...]] = [()] * levels.size
+    for i, (profile, m) in enumerate(zip(_profiles(market, max_budget), market.prices, strict=True)):
         at = np.searchsorted(profile.solved, levels - REACH)
-        reached = at < profile.at.size
-        offered[reached] = np.minimum(offered[reached], price * profile.spent[at[reached]])
-    points = min(MAX_POINTS, int(MAX_NODES ** (1 / providers)))
-    made = technology(market, max_budget=max_budget, points=points)
-    bought = schedules(made, market.prices, levels).cost
-    margin = np.full(levels.size, np.nan)
-    sold = np.isfinite(offered)
-    margin[sold] = np.maximum(offered[sold] - np.minimum(bought, offered)[sold], 0.0) / offered[sold]
-    return margin
+        for level in np.flatnonzero(at < profile.at.size):
+            asked = m * float(profile.spent[at[level]])
+            if asked < price[level]:
+                price[level], offers[level] = asked, ((i, float(profile.at[at[level]])),)
+    made = technology(market, max_budget=max_budget, points=min(points, int(MAX_NODES ** (1 / len(market.providers)))))
+    found = schedules(made, market.prices, levels)
+    return Best(price=price, cost=np.minimum(found.cost, price), offers=tuple(offers), schedules=found.paths)
+
+
+def _profiles(market: Market, max_budget: float) -> list[Profile]:
+    return [listed.profile(market.weights) for listed in all_steps(market, rules(market, max_budget=max_budget))]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from published import DATA, needs_logs
 from scipy import special
 
-from eqsolver._base import FloatArray, NotCertified, UsageError
-from eqsolver.estimate import Calibration, Goals, _calibrate, _classes, calibrate
-from eqsolver.estimate._misfit import Classes, Misfit, cells
-from eqsolver.estimate._targets import Targets, _cell_averages, curve, targets
+from eqsolver._base import FloatArray, UsageError
+from eqsolver.estimate import Calibration, Goals, _calibrate, _improve, _margins, calibrate
+from eqsolver.estimate._aims import Aim, aim, watched
+from eqsolver.estimate._classes import Classes, jumps, varied
+from eqsolver.estimate._improve import Evidence, Fitted
+from eqsolver.estimate._margins import cheapest
+from eqsolver.estimate._policies import policies
+from eqsolver.estimate._weights import PassRows, best_weights
 from eqsolver.market import Geometric, Market, Provider, Sampled, load
+from eqsolver.technology import all_steps, rules, walk
 
 CAP = 1.0
 KNOWN = Market(
@@ -66,15 +72,15 @@ def few_logs(problems: int = 24) -> Market:
     )
 
 
-def sampled(market: Market) -> list[Sampled]:
-    return [p.odds for p in market.providers if isinstance(p.odds, Sampled)]
-
-
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer steps of polishing: these tests are about what holds for any fit."""
-    monkeypatch.setattr(_classes, "ITERATIONS", 60)
-    monkeypatch.setattr(_classes, "PRESSURES", (100.0, 1000.0))
+    """Fewer rounds of less work: these tests are about what holds for any fit."""
+    monkeypatch.setattr(_calibrate, "ROUNDS", 1)
+    monkeypatch.setattr(_calibrate, "SIZES", (16,))
+    monkeypatch.setattr(_improve, "GENERATIONS", 2)
+    monkeypatch.setattr(_improve, "CANDIDATES", 100)
+    monkeypatch.setattr(_margins, "MAX_NODES", 10_000)
+    monkeypatch.setattr(_margins, "LEVELS", 30)
 
 
 @pytest.fixture
@@ -159,76 +165,75 @@ def test_one_provider_alone_can_be_calibrated(quick: None) -> None:
     assert list(found.pass_error) == ["a"]
 
 
-class Fits:
-    """Stands in for the fit of one size: says which sizes were asked for, and fails at some of them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, failing: tuple[int, ...] = (), quality: float = 0.0) -> None:
-        self.asked: list[int] = []
-        self._failing, self._quality = failing, quality
-        monkeypatch.setattr(_calibrate, "fit_classes", self)
-
-    def __call__(
-        self,
-        odds: Sequence[Sampled],
-        spend: Sequence[FloatArray],
-        weights: FloatArray,
-        cap: float,
-        *,
-        classes: int,
-        accept: Callable[[_classes.ClassFit], bool],
-        **_: object,
-    ) -> None:
-        self.asked.append(classes)
-        if classes in self._failing:
-            raise NotCertified(f"{classes} classes: not solved", None)
-        x = np.arange(classes) % weights.size
-        accept(
-            _classes.ClassFit(
-                weights=np.full(classes, 1 / classes),
-                success=np.array([(o.successes / o.attempts)[x] for o in odds]),
-                spend=np.array([w[x] for w in spend]),
-                pass_error=np.full(len(odds), self._quality / classes),
-                reach_error=np.zeros(len(odds)),
-            )
-        )
-
-
-ONLY_PASS = Goals(pass_error=0.005, margin_mean=1.0, margin_worst=1.0)
-
-
-def test_a_size_that_does_not_solve_is_skipped_and_a_larger_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    fits = Fits(monkeypatch, failing=(12,))
-    found = calibrate(few_logs(), classes=16, goals=ONLY_PASS)
-    assert fits.asked == [12, 14]
-    assert (found.classes, found.met) == (14, True)
-
-
-def test_the_best_fit_is_kept_where_larger_sizes_do_not_solve(monkeypatch: pytest.MonkeyPatch) -> None:
-    fits = Fits(monkeypatch, failing=(14, 16), quality=1.0)
-    found = calibrate(few_logs(), classes=16, goals=ONLY_PASS)
-    assert fits.asked == [12, 14, 16]
-    assert (found.classes, found.met) == (12, False)
-
-
-@pytest.mark.parametrize("classes", [1, 16, 20])
-def test_it_is_said_if_no_size_solves(monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
-    fits = Fits(monkeypatch, failing=tuple(range(21)))
-    with pytest.raises(NotCertified, match=f"{classes} classes: not solved"):
-        calibrate(few_logs(), classes=classes)
-    assert fits.asked[-1] == classes, "the largest size is the last that is tried"
-
-
-@pytest.mark.parametrize(
-    ("enough", "sizes"), [(16, [24, 16]), (20, [24, 16, 20]), (24, [24, 16, 20]), (28, [24, 28]), (32, [24, 28, 32])]
-)
-def test_sizes_are_bisected_between_half_of_the_classes_and_all_of_them(
-    monkeypatch: pytest.MonkeyPatch, enough: int, sizes: list[int]
+def test_half_of_the_classes_are_tried_first_and_no_more_than_the_goals_need(
+    quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The smallest size that meets the goals, of those in SIZES, after three fits at the most; none is below half."""
-    fits = Fits(monkeypatch, quality=0.005 * enough * (1 + 1e-9))
-    found = calibrate(few_logs(40), classes=32, goals=replace(ONLY_PASS, pass_error=0.005 * (1 + 1e-6)))
-    assert fits.asked == sizes
-    assert (found.classes, found.met) == (enough, True)
+    monkeypatch.setattr(_calibrate, "SIZES", (8, 16))
+    easy = Goals(pass_error=1.0, margin_mean=1.0, margin_worst=1.0)
+    assert calibrate(few_logs(), classes=12, goals=easy).classes <= 6
+    limits: list[int] = []
+
+    def recorded(now: Fitted, evidence: Evidence, aims: Sequence[Aim], **asked: Any) -> Fitted:
+        limits.append(asked["limit"])
+        return _improve.improve(now, evidence, aims, **asked)
+
+    monkeypatch.setattr(_calibrate, "improve", recorded)
+    hard = Goals(pass_error=1e-4, margin_mean=1e-4, margin_worst=1e-4)
+    found = calibrate(few_logs(), classes=12, goals=hard)
+    assert not found.met
+    assert found.classes <= 12
+    assert limits == [6, 12]
+
+
+def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It rises while pass is the further from its goal, falls while margins are, and ends between the two."""
+    prices: list[float] = []
+
+    def recorded(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
+        prices.append(price)
+        return _improve.settle(now, evidence, aims, tolerance=tolerance, price=price)
+
+    told: list[str] = []
+    monkeypatch.setattr(_calibrate, "settle", recorded)
+    monkeypatch.setattr(_calibrate, "PRICES", 6)
+    monkeypatch.setattr(_calibrate, "HELPS", np.inf)
+    goals = Goals(pass_error=0.002, margin_mean=0.002, margin_worst=0.004)
+    calibrate(few_logs(), classes=8, goals=goals, progress=told.append)
+    lines = [[float(word) / 100 for word in line.split() if "." in word] for line in told if "points" in line]
+    low, high = 0.0, np.inf
+    for price, (of_pass, mean, worst) in zip(prices, lines, strict=True):
+        assert low <= price <= high
+        if of_pass / 0.002 > max(mean / 0.002, worst / 0.004):
+            low = price
+        else:
+            high = price
+    assert len(set(prices)) == 6
+
+
+def test_no_more_prices_are_tried_where_a_price_changes_nothing(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices: list[float] = []
+
+    def indifferent(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
+        prices.append(price)
+        return _improve.settle(now, evidence, aims, tolerance=tolerance, price=1.0)
+
+    monkeypatch.setattr(_calibrate, "settle", indifferent)
+    monkeypatch.setattr(_calibrate, "PRICES", 6)
+    calibrate(few_logs(), classes=8, goals=Goals(pass_error=1e-4, margin_mean=1e-4, margin_worst=1e-4))
+    assert len(prices) == 2
+
+
+def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_calibrate, "ROUNDS", 3)
+    told: list[str] = []
+    goals = Goals(pass_error=0.01, margin_mean=0.002, margin_worst=0.004)
+    found = calibrate(few_logs(), classes=8, goals=goals, progress=told.append)
+    distances = []
+    for line in told:
+        if "points" in line:
+            passed_by, mean, worst = (float(word) / 100 for word in line.split() if "." in word)
+            distances.append(max(passed_by / 0.01, mean / 0.002, worst / 0.004))
+    assert _calibrate._distance(found) == pytest.approx(min(distances), rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -245,55 +250,109 @@ def test_what_makes_no_sense_is_refused(market: Market, options: dict[str, float
         calibrate(market, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("attempts", "successes"), [(1, 0), (1, 1), (7, 2), (40, 3)])
-def test_cell_averages_of_logs_are_those_of_their_curves(attempts: int, successes: int) -> None:
-    odds, w = Sampled(attempts=[attempts], successes=[successes]), np.array([0.13])
-    edges = np.array([0.0, 0.05, 0.2, 0.26, 0.9, 1.0, 6.0])
-    found = _cell_averages(odds, w, edges)
-    for j in range(edges.size - 1):
-        b = edges[j] + (edges[j + 1] - edges[j]) * (np.arange(20_000) + 0.5) / 20_000
-        expected = [values.mean() for values in curve(odds, w, b)]
-        np.testing.assert_allclose([found[0][0, j], found[1][0, j]], expected, rtol=1e-3, atol=1e-4)
+PATHS = ((), ((0, 0.3),), ((1, 0.21), (0, 0.4), (1, 0.5)), ((0, 0.25), (1, 0.5), (0, 0.3)), ((1, 0.21),))
 
 
-@pytest.mark.parametrize("success", [0.0, 0.01, 0.5, 0.999])
-def test_cell_averages_are_those_of_the_curves(success: float) -> None:
-    w, edges = 0.13, np.array([0.0, 0.05, 0.2, 0.26, 0.9, 1.0])
-    found = cells(np.array([success]), np.array([w]), edges)
-    for j in range(edges.size - 1):
-        b = edges[j] + (edges[j + 1] - edges[j]) * (np.arange(20_000) + 0.5) / 20_000
-        k = np.floor(b / w)
-        S = (1 - success) ** k
-        F = w * ((1 - S) / success if success else k)
-        np.testing.assert_allclose([found.survival[0, j], found.spend[0, j]], [S.mean(), F.mean()], atol=1e-4)
+@pytest.mark.parametrize("market", [KNOWN, few_logs()], ids=["classes", "logs"])
+def test_policies_solve_and_cost_what_walking_their_paths_does(market: Market) -> None:
+    prices = np.linspace(0.5, 2.0, 2 * len(PATHS)).reshape(len(PATHS), 2)
+    solved, cost = policies(PATHS, 2).on([p.odds for p in market.providers], [p.spend for p in market.providers], prices)
+    steps = all_steps(market, rules(market))
+    for k, path in enumerate(PATHS):
+        walked = walk(market, steps, path)
+        assert market.weights @ solved[:, k] == pytest.approx(walked.solved[-1], abs=1e-12)
+        assert market.weights @ cost[:, k] == pytest.approx(walked.units[-1] @ prices[k], rel=1e-9, abs=1e-12)
 
 
-def test_the_gradient_of_the_misfit_is_its_derivative() -> None:
-    logs = few_logs()
-    odds = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)]
-    goal = targets(odds, [p.spend for p in logs.providers], logs.weights, CAP)
-    rng = np.random.default_rng(1)
-    start = Classes(
-        weights=rng.dirichlet(np.ones(6)),
-        success=np.array([[0.5, 0.9, 0.0, 0.3, 0.2, 0.7], [0.1, 0.4, 0.6, 0.0, 0.8, 0.9]]),
-        spend=rng.lognormal(np.log(0.05), 0.5, (2, 6)),
-    )
-    misfit = Misfit(targets=goal, never=start.success == 0, tolerance=0.05, pressure=1.0)
-    flat = misfit.pack(start)
-    _, gradient = misfit(flat)
-    for _ in range(4):
-        way = rng.normal(size=flat.size)
-        h = 1e-7
-        slope = (misfit(flat + h * way)[0] - misfit(flat - h * way)[0]) / (2 * h)
-        assert slope == pytest.approx(gradient @ way, rel=0.02)
+def test_rows_are_cost_net_of_what_solving_more_would_cost_and_solved() -> None:
+    """From the definition, by walking each path of one market."""
+    part = watched(few_logs(), ["a", "b"], CAP)
+    part = part.with_policies_of(cheapest(part.logs.at_prices({"a": 0.7}), part.levels, CAP))
+    found, wanted = aim(part), part.wanted
+    rows = part.logs.weights @ found.rows([p.odds for p in part.logs.providers], [p.spend for p in part.logs.providers])
+    steps = all_steps(part.logs, rules(part.logs, max_budget=CAP))
+    P = len(wanted.paths)
+    assert rows.shape == (2 * P,)
+    for k in range(0, P, 7):
+        walked = walk(part.logs, steps, wanted.paths[k])
+        cost, solved = walked.units[-1] @ wanted.prices[k], walked.solved[-1]
+        weight = 0.5 if wanted.level[k] < 0 else 1.0
+        net = (cost - wanted.slope[k] * solved) / (0.01 * wanted.cost[k])
+        assert rows[k] == pytest.approx(weight * net, rel=1e-6, abs=1e-6)
+        assert rows[P + k] == pytest.approx(weight * solved / 0.003, rel=1e-6, abs=1e-6)
+
+
+def no_rows(classes: int) -> PassRows:
+    return PassRows(budgets=np.ones(1), solved=np.zeros(1), by_class=np.zeros((classes, 1)), entered=np.zeros(1, dtype=bool))
+
+
+def test_weights_are_those_of_least_squares_and_leaving_a_class_out_costs_its_loss() -> None:
+    rng = np.random.default_rng(3)
+    rows, q = rng.normal(size=(5, 40)), np.array([0.1, 0.2, 0.3, 0.15, 0.25])
+    rows = np.hstack([rows, np.full((5, 1), 1e3)])  # the sum of weights, firmly
+    target = q @ rows + np.append(0.05 * rng.normal(size=40), 0.0)
+    found = best_weights(np.full(5, 0.2), rows, target, [no_rows(5)], 0.01, 1.0, 1)
+    expected = np.linalg.lstsq(rows.T, target)[0]
+    np.testing.assert_allclose(found.weights, expected, atol=1e-4)
+    misfit = ((expected @ rows - target) ** 2).sum()
+    for k in range(5):
+        others = np.delete(rows, k, axis=0)
+        without = np.linalg.lstsq(others.T, target)[0]
+        assert found.loss[k] == pytest.approx(((without @ others - target) ** 2).sum() - misfit, rel=0.02)
+
+
+def test_pass_stays_within_the_tolerance_and_its_price_is_the_derivative() -> None:
+    """Two classes; least squares alone would put pass off by 0.2, twice what is tolerated."""
+    rows, target = np.eye(2), np.array([0.5, 0.5])
+
+    def held(solved: float, start: FloatArray) -> tuple[FloatArray, float, float]:
+        p = PassRows(
+            budgets=np.array([0.5, 1.0]),
+            solved=np.array([solved, 1.0]),
+            by_class=np.array([[1.0, 1.0], [0.0, 1.0]]),
+            entered=np.zeros(2, dtype=bool),
+        )
+        found = best_weights(start, rows, target, [p], 0.1, 1.0, 2)
+        return found.weights, float(((found.weights @ rows - target) ** 2).sum()), float(found.by_pass[0][0])
+
+    start = np.array([0.5, 0.5])
+    q, _, price = held(0.7, start)
+    np.testing.assert_allclose(q, [0.6, 0.4], atol=1e-4)
+    h = 1e-3
+    slope = (held(0.7 + h, start)[1] - held(0.7 - h, start)[1]) / (2 * h) / 2  # mean over two rows
+    assert price == pytest.approx(-slope, rel=0.05)
+
+
+def test_varied_classes_keep_what_is_never_solved_and_are_reproducible() -> None:
+    classes = Classes(weights=np.array([0.7, 0.3]), success=np.array([[0.0, 0.5], [1.0, 0.2]]), spend=np.full((2, 2), 0.1))
+    anchors = [np.array([0.101]), np.zeros(0)]
+    one, other = (varied(classes, 200, anchors, np.random.default_rng(4)) for _ in range(2))
+    assert (one.success == other.success).all()
+    assert (one.spend == other.spend).all()
+    assert ((one.success >= 0) & (one.success <= 1) & (one.spend > 0)).all()
+    assert (one.success[0] == 0).any()
+    assert (one.spend[0] == 0.101).any(), "some are put exactly where the logs jump"
+    assert not (one.weights > 0).any()
+
+
+def test_jumps_are_costs_that_several_problems_share() -> None:
+    odds = Sampled(attempts=np.array([2, 2, 4]), successes=np.array([2, 1, 4]))
+    found = jumps(odds, np.array([0.2, 0.2, 0.3]), np.array([0.25, 0.5, 0.25]), 0.3)
+    np.testing.assert_array_equal(found, [0.2])
 
 
 def test_classes_follow_the_currency(quick: None) -> None:
-    logs = few_logs(12)
-    odds = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)]
-    home = _classes.fit_classes(odds, [p.spend for p in logs.providers], logs.weights, CAP, classes=12)
-    abroad = _classes.fit_classes(odds, [2.0**20 * p.spend for p in logs.providers], logs.weights, 2.0**20 * CAP, classes=12)
-    np.testing.assert_allclose(abroad.pass_error, home.pass_error, rtol=1e-9)
+    home = few_logs(12)
+    abroad = replace(
+        home, providers=tuple(replace(p, spend=2.0**20 * p.spend) for p in home.providers), max_budget=2.0**20 * CAP
+    )
+    here, there = calibrate(home, classes=12), calibrate(abroad, classes=12)
+    assert there.market.max_budget == 2.0**20 * CAP
+    np.testing.assert_array_equal(there.market.weights, here.market.weights)
+    for one, other in zip(here.market.providers, there.market.providers, strict=True):
+        np.testing.assert_array_equal(other.spend, 2.0**20 * one.spend)
+    np.testing.assert_allclose(list(there.pass_error.values()), list(here.pass_error.values()), rtol=1e-9)
+    assert there.margin_error_worst == pytest.approx(here.margin_error_worst, rel=1e-9)
 
 
 def test_more_than_four_providers_are_judged_by_every_pair(quick: None) -> None:
@@ -313,15 +372,6 @@ def test_a_family_is_fitted_and_judged_by_pairs_with_its_teacher(quick: None) ->
     found = calibrate(three, classes=8, teacher="b")
     assert [judged.names for judged in found.judged] == [("a", "b"), ("c", "b")]
     assert found.market.names == ("a", "b", "c")
-    goal = targets(sampled(three), [p.spend for p in three.providers], three.weights, CAP, 1)
-    assert [(pair.first, pair.second) for pair in goal.pairs] == [(0, 1), (1, 2)]
-
-
-def test_small_odds_that_long_logs_tell_apart_survive_packing() -> None:
-    classes = Classes(weights=np.array([0.5, 0.5]), success=np.array([[3e-4, 0.5]]), spend=np.array([[1e-4, 1e-4]]))
-    none = Targets(singles=(), pairs=(), cells=())
-    misfit = Misfit(targets=none, never=classes.success == 0, tolerance=0.005, pressure=1.0, lowest=1e-4)
-    np.testing.assert_allclose(misfit.unpack(misfit.pack(classes)).success, classes.success, rtol=1e-9)
 
 
 @pytest.mark.slow

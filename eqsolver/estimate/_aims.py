@@ -1,0 +1,166 @@
+"""What classes are to reproduce: what the policies that matter solve and cost, the logs' and then the classes' own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.estimate._margins import Best, cheapest, highest, judged_levels
+from eqsolver.estimate._policies import Policies, policies
+from eqsolver.market import Geometric, Market, Sampled
+from eqsolver.technology import Block
+
+COST_ERROR = 0.01
+"""An error of this share of a level's cost counts as one."""
+SOLVED_ERROR = 0.003
+"""So does an error of this size in what a policy solves, at a cost that is right for it."""
+WINDOW = 0.004
+"""Width in performance over which the slope of a cost curve is taken."""
+BROAD_LEVELS, BROAD_POINTS, BROAD_WEIGHT = 20, 400, 0.5
+"""Levels from 0 to the reach, at posted prices and with each provider's price doubled and halved; their grid; their weight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wanted:
+    """P policies of one market, each at a level of a cost curve.
+
+    paths : P paths. prices : (P, M). cost, slope : (P,) of the cost curve at the policy's level, money and money per unit
+    of performance. level : (P,) position among the judged levels; -1: not one of them.
+    """
+
+    paths: tuple[tuple[Block, ...], ...]
+    prices: FloatArray
+    cost: FloatArray
+    slope: FloatArray
+    level: IntArray
+
+    def and_also(self, other: Wanted) -> Wanted:
+        """Both, without repeating a path at the same prices."""
+        paths = self.paths + other.paths
+        prices = np.vstack([self.prices, other.prices])
+        keys = {(path, m.tobytes()): place for place, (path, m) in reversed([*enumerate(zip(paths, prices, strict=True))])}
+        kept = np.array(sorted(keys.values()), dtype=np.int64)
+        return Wanted(
+            paths=tuple(paths[place] for place in kept),
+            prices=prices[kept],
+            cost=np.append(self.cost, other.cost)[kept],
+            slope=np.append(self.slope, other.slope)[kept],
+            level=np.append(self.level, other.level)[kept],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Watched:
+    """One market in which margins are to agree.
+
+    positions : of its providers in the whole market. logs : the market itself. levels, best : judged levels and the logs'
+    cheapest offers and schedules there. wanted : policies known to matter. emphasis : (L,) weight of each judged level.
+    """
+
+    positions: tuple[int, ...]
+    logs: Market
+    levels: FloatArray
+    best: Best
+    wanted: Wanted
+    emphasis: FloatArray
+
+    def with_policies_of(self, found: Best) -> Watched:
+        """Also those that are cheapest among classes: whatever these exploit is to cost what it costs in the logs."""
+        return replace(self, wanted=self.wanted.and_also(_at_levels(self.levels, self.best, found, self.logs.prices)))
+
+
+def watched(market: Market, names: Sequence[str], max_budget: float) -> Watched:
+    """A market of some providers, with the policies that are cheapest in the logs, at the judged levels and elsewhere."""
+    part = market.restrict(list(names))
+    levels = judged_levels(part, max_budget)
+    best = cheapest(part, levels, max_budget)
+    wanted = _at_levels(levels, best, best, part.prices)
+    reach = highest(part, max_budget)
+    broad = np.linspace(reach / BROAD_LEVELS, reach, BROAD_LEVELS) if reach > 0 else levels
+    for prices in _varied(part.prices):
+        there = part.at_prices(dict(zip(part.names, map(float, prices), strict=True)))
+        found = cheapest(there, broad, max_budget, BROAD_POINTS)
+        some = _at_levels(broad, found, found, prices)
+        wanted = wanted.and_also(replace(some, level=np.full(some.level.size, -1)))
+    return Watched(
+        positions=tuple(market.names.index(name) for name in names),
+        logs=part,
+        levels=levels,
+        best=best,
+        wanted=wanted,
+        emphasis=np.ones(levels.size),
+    )
+
+
+def _varied(prices: FloatArray) -> FloatArray:
+    """(1 + 2 M, M) the prices, and with each one doubled and halved."""
+    factors = np.ones((1 + 2 * prices.size, prices.size))
+    for i in range(prices.size):
+        factors[1 + 2 * i, i], factors[2 + 2 * i, i] = 2.0, 0.5
+    return factors * prices
+
+
+def _at_levels(levels: FloatArray, curve: Best, found: Best, prices: FloatArray) -> Wanted:
+    """The offers and schedules found, each weighed by the cost curve it belongs to."""
+    paths: list[tuple[Block, ...]] = []
+    cost, slope, level = [], [], []
+    for listed, C in ((found.offers, curve.price), (found.schedules, curve.cost)):
+        rise = _slope(levels, C)
+        kept = [u for u, path in enumerate(listed) if path and np.isfinite(C[u]) and C[u] > 0]
+        paths += [listed[u] for u in kept]
+        cost.append(C[kept])
+        slope.append(rise[kept])
+        level.append(np.array(kept, dtype=np.int64))
+    return Wanted(
+        paths=tuple(paths),
+        prices=np.repeat(prices[None], len(paths), axis=0),
+        cost=np.concatenate(cost),
+        slope=np.concatenate(slope),
+        level=np.concatenate(level),
+    )
+
+
+def _slope(levels: FloatArray, cost: FloatArray) -> FloatArray:
+    """(L,) dC/du over a window; 0 where it cannot be taken."""
+    known = np.isfinite(cost)
+    if known.sum() < 2:
+        return np.zeros(levels.size)
+    u, C = levels[known], cost[known]
+    half = max(WINDOW, float(np.diff(u).max())) / 2
+    below, above = np.maximum(levels - half, u[0]), np.minimum(levels + half, u[-1])
+    width = above - below
+    return np.where(width > 0, (np.interp(above, u, C) - np.interp(below, u, C)) / np.where(width > 0, width, 1.0), 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Aim:
+    """The policies of one market, ready to be evaluated. positions : of its providers. wanted : (P,) with `weight`."""
+
+    positions: tuple[int, ...]
+    wanted: Wanted
+    weight: FloatArray
+    policies: Policies
+
+    def rows(self, odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray]) -> FloatArray:
+        """(N, 2 P) on N problems of the whole market: cost net of what solving more would cost, and solved; in errors that
+        count as one.
+
+        Both are linear in the weights of the problems. By the envelope theorem the first moves the cost of a level, to first
+        order, by just its error, whatever the second.
+        """
+        solved, cost = self.policies.on(
+            [odds[i] for i in self.positions], [spend[i] for i in self.positions], self.wanted.prices
+        )
+        cost -= self.wanted.slope * solved
+        cost *= self.weight / (COST_ERROR * self.wanted.cost)
+        return np.hstack([cost, solved * (np.minimum(self.weight, 1.0) / SOLVED_ERROR)])
+
+
+def aim(market: Watched) -> Aim:
+    """Compile the policies of a market."""
+    wanted = market.wanted
+    weight = np.where(wanted.level < 0, BROAD_WEIGHT, market.emphasis[wanted.level])
+    return Aim(positions=market.positions, wanted=wanted, weight=weight, policies=policies(wanted.paths, len(market.positions)))

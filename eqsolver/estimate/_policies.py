@@ -1,0 +1,97 @@
+"""Fixed policies on every problem: what each solves and costs there, which is linear in the weights of the problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from eqsolver._base import FloatArray, IntArray
+from eqsolver.market import Geometric, Sampled
+from eqsolver.technology import Block, attempts_within, expected_tries, survival
+
+
+def curve(odds: Sampled | Geometric, spend: FloatArray, budgets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(N, J) survival S and expected spend F under budget allocation, money spent on attempts made only."""
+    k = attempts_within(budgets, spend)
+    if isinstance(odds, Geometric):  # once through the exponential, not twice: this is where calibration spends its time
+        p = odds.success[:, None]
+        solved = -np.expm1(k * np.log1p(-np.minimum(p, 1 - _SURELY)))
+        tries = np.where(p > 0, solved / np.where(p > 0, p, 1.0), k)
+        return 1 - solved, spend[:, None] * tries
+    S = survival(odds, k)
+    return S, spend[:, None] * expected_tries(odds, k, S)
+
+
+_SURELY = 1e-16
+"""Odds nearer to one than this are taken for this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Policies:
+    """P paths over M providers, broken into the stretches that they share.
+
+    budgets : M arrays, the allotments at which a path turns or ends, 0 first.
+    ends : (P, M) where each path ends. provider, upto : (E,) of each stretch. start : (E, M) where it begins.
+    parts : (P, E) which stretches make each path. Places are positions in `budgets`.
+    """
+
+    budgets: tuple[FloatArray, ...]
+    ends: IntArray
+    provider: IntArray
+    start: IntArray
+    upto: IntArray
+    parts: sparse.csr_array
+
+    def on(
+        self, odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray], prices: Sequence[FloatArray] | FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Solved and cost of every path on N problems, (N, P) each.
+
+        odds, spend : of M providers on these problems. prices : (P, M) at which each path's units are paid.
+        """
+        curves = [curve(o, w, b) for o, w, b in zip(odds, spend, self.budgets, strict=True)]
+        m = np.asarray(prices)
+        unsolved = np.ones((len(spend[0]), len(self.ends)))
+        cost = np.zeros_like(unsolved)
+        for i, (S, F) in enumerate(curves):
+            unsolved *= S[:, self.ends[:, i]]
+            own = np.flatnonzero(self.provider == i)
+            if not own.size:
+                continue
+            units = F[:, self.upto[own]] - F[:, self.start[own, i]]
+            for other, (left, _) in enumerate(curves):
+                if other != i and self.start[own, other].any():
+                    units *= left[:, self.start[own, other]]
+            cost += m[:, i] * (self.parts[:, own] @ units.T).T
+        return 1.0 - unsolved, cost
+
+
+def policies(paths: Sequence[Sequence[Block]], providers: int) -> Policies:
+    """Break paths of (provider, allotment so far) into the stretches that they share."""
+    allotments: list[set[float]] = [{0.0} for _ in range(providers)]
+    for path in paths:
+        for i, upto in path:
+            allotments[i].add(upto)
+    budgets = [np.array(sorted(seen)) for seen in allotments]
+    place = [{float(b): position for position, b in enumerate(axis)} for axis in budgets]
+    stretches: dict[tuple[int, tuple[int, ...], int], int] = {}
+    row, column, ends = [], [], np.zeros((len(paths), providers), dtype=np.int64)
+    for number, path in enumerate(paths):
+        at = ends[number]
+        for i, allotted in path:
+            upto = place[i][allotted]
+            row.append(number)
+            column.append(stretches.setdefault((i, tuple(at.tolist()), upto), len(stretches)))
+            at[i] = upto
+    listed = list(stretches)
+    return Policies(
+        budgets=tuple(budgets),
+        ends=ends,
+        provider=np.array([i for i, _, _ in listed], dtype=np.int64),
+        start=np.array([at for _, at, _ in listed], dtype=np.int64).reshape(len(listed), providers),
+        upto=np.array([upto for _, _, upto in listed], dtype=np.int64),
+        parts=sparse.csr_array((np.ones(len(row)), (row, column)), shape=(len(paths), len(listed))),
+    )
