@@ -1,6 +1,6 @@
 """How fast the nonparametric likelihood is maximised, as a ratio to the same program handed to a conic solver.
 
-pytest benchmarks --benchmark-enable -s
+pytest benchmarks -n 0 --benchmark-enable -s
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How fast markets of many providers solve: the six-model market against a grid search, and growth up to 600 providers.
 
-pytest benchmarks/bench_many.py --benchmark-enable -s
+pytest benchmarks/bench_many.py -n 0 --benchmark-enable -s
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How fast the posted-price kernels are, always as a ratio to a named alternative timed in the same run.
 
-    pytest benchmarks --benchmark-enable -s
+    pytest benchmarks -n 0 --benchmark-enable -s
 
 prints one JSON line per case. With the tests (benchmarks disabled) every case runs once at a tiny size, its answer checked.
 """

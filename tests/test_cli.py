@@ -310,7 +310,20 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing_behind(market: Path, tmp_
 
 def test_calibrate_writes_what_logs_cannot_tell_and_says_so_in_the_header(logs: Path, tmp_path: Path) -> None:
     made = tmp_path / "family.toml"
-    options = ["--max-budget", "6", "--teacher", "strong", "--tokens", "cheap=7e7", "--consumers", "4:0.5", "-o", made]
+    options = [
+        "--classes",
+        "16",
+        "--max-budget",
+        "6",
+        "--teacher",
+        "strong",
+        "--tokens",
+        "cheap=7e7",
+        "--consumers",
+        "4:0.5",
+        "-o",
+        made,
+    ]
     result = run("calibrate", logs, *options)
     assert result.exit_code in (0, 1), result.stderr  # 1: short of the goals, written all the same
     market = load(made)
