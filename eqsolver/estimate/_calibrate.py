@@ -48,7 +48,7 @@ class Goals:
     pass_error: float = 0.005
     margin_mean: float = 0.02
     margin_worst: float = 0.04
-    prices: float = 0.015
+    prices: float = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
