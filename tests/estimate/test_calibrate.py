@@ -15,7 +15,7 @@ from scipy import special
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.estimate import Calibration, Goals, _calibrate, _improve, _margins, _play, calibrate
 from eqsolver.estimate._aims import Aim, aim, watched
-from eqsolver.estimate._classes import Classes, jumps, varied
+from eqsolver.estimate._classes import Classes, jumps, steered, varied
 from eqsolver.estimate._improve import Evidence, Fitted
 from eqsolver.estimate._margins import cheapest, highest
 from eqsolver.estimate._play import price_error, purchases, stalls
@@ -382,6 +382,18 @@ def test_varied_classes_keep_what_is_never_solved_and_are_reproducible() -> None
     assert (one.success[0] == 0).any()
     assert (one.spend[0] == 0.101).any(), "some are put exactly where the logs jump"
     assert not (one.weights > 0).any()
+
+
+def test_steered_classes_cost_just_what_budgets_do_and_solve_something_there() -> None:
+    classes = Classes(weights=np.array([0.7, 0.3]), success=np.array([[0.0, 0.5], [1.0, 0.2]]), spend=np.full((2, 2), 0.1))
+    budgets = np.array([0.05, 0.2, 0.2])
+    found = steered(classes, 0, budgets, np.random.default_rng(1))
+    np.testing.assert_array_equal(found.spend[0], budgets)
+    assert (found.success[0] > 0).all(), "of the two classes only the second is ever solved by the first provider"
+    np.testing.assert_allclose(found.success[1], 0.2)
+    np.testing.assert_allclose(found.spend[1], 0.1, rtol=0.1)
+    never = replace(classes, success=np.zeros((2, 2)))
+    assert steered(never, 0, budgets, np.random.default_rng(1)).weights.size == 0
 
 
 def test_jumps_are_costs_that_several_problems_share() -> None:
