@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,14 @@ from eqsolver._cli import (
 )
 from eqsolver._errors import UsageError
 
+
+class RadiusRule(StrEnum):
+    """How a radius is chosen."""
+
+    bootstrap = "bootstrap"
+    kfold = "kfold"
+
+
 Domains = Annotated[
     str | None,
     typer.Option(metavar="REGEX|FIELD|CSV", help="Scenarios: a CSV of id, domain; a field of the logs; or a match of ids."),
@@ -57,8 +66,15 @@ def robust(
         ),
     ] = None,
     auto_radius: Annotated[
-        bool, typer.Option("--auto-radius", help="Choose the radius: its worst case holds in 95 % of resamples.")
+        bool, typer.Option("--auto-radius", help="Choose the radius from the data, see --radius-by.")
     ] = False,
+    radius_by: Annotated[
+        RadiusRule | None,
+        typer.Option(
+            help="With --auto-radius (implied): the least radius whose worst case holds in 95 % of resamples of the problems "
+            "(bootstrap, the default), or the largest that earns what the best one does on scenarios left out (kfold).",
+        ),
+    ] = None,
     floor: Annotated[
         float | None,
         typer.Option(metavar="u", help="Spend least, solving this share in the worst case; problems are scenarios."),
@@ -100,7 +116,7 @@ def robust(
         "domains": domains,
         "resamples": _resamples(resamples),
         "within": set_,
-        "auto_radius": auto_radius,
+        "auto_radius": radius_by.value if radius_by else "bootstrap" if auto_radius else None,
         "floor": floor,
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),

@@ -19,7 +19,8 @@ from eqsolver.robust._mixture import RobustMixture
 from eqsolver.robust._nature import worst_weights
 from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._purchases import purchases
-from eqsolver.robust._radius import chosen_radius, price_of_robustness
+from eqsolver.robust._radius import price_of_robustness
+from eqsolver.robust._radius_choice import RadiusRule, chosen_radius
 from eqsolver.robust._scenarios import Scenarios, domain_scenarios, folds, resampled_attempts, resampled_problems
 from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
 from eqsolver.technology import Accounting, Allocation, Rules, all_steps, rules
@@ -30,9 +31,6 @@ Progress = Callable[[str, float], None]
 LEFT_OUT = 40
 """The most scenarios that are each left out in turn."""
 
-RADIUS_RESAMPLES = 40
-"""Resamples of the problems by which a radius is chosen."""
-
 
 def robust(
     market: Market,
@@ -42,7 +40,7 @@ def robust(
     resamples: tuple[str, int] | None = None,
     within: str | AmbiguitySet = "tv:0.1",
     features: FloatArray | Mapping[str, Sequence[float]] | None = None,
-    auto_radius: bool = False,
+    auto_radius: RadiusRule | None = None,
     floor: float | None = None,
     providers: Sequence[str] | None = None,
     access: Sequence[str] | None = None,
@@ -67,7 +65,7 @@ def robust(
     resamples : instead of domains, ("problems" | "attempts", n) resamples, or ("folds", n) parts of the problems.
     within : the ambiguity set, as text (`tv:0.1`; see `ambiguity_set`) or made.
     features : of `wasserstein`, (Xi, d) or {scenario: numbers}; default: each provider's success rate per attempt there.
-    auto_radius : choose the radius from resamples of the problems, see `chosen_radius`; that of `within` is ignored.
+    auto_radius : choose the radius by `bootstrap` or `kfold`, see `chosen_radius`; that of `within` is ignored.
     floor : procurement instead of margins: problems are the scenarios; keep this share solved, and spend least.
     access : providers that policies may buy from. private : of these, those that sell to nobody else (a distilled student).
     levels : performance levels in (0, 1]; default: each scenario's own 20.
@@ -119,7 +117,7 @@ def robust(
         raise UsageError("private: somebody must sell to everybody, or there is no market price")
     selling = None if not own else [i for i in range(len(market.providers)) if i not in own]
     u = None if levels is None else _levels(levels)
-    if floor is not None and (domains is not None or resamples is not None or auto_radius or levels is not None):
+    if floor is not None and any(given is not None for given in (domains, resamples, auto_radius, levels)):
         raise UsageError(
             "with a floor the problems are the scenarios: leave out domains, resamples, levels and the radius's choice"
         )
@@ -128,7 +126,7 @@ def robust(
     else:
         N = market.weights.size
         scenarios = Scenarios(names=market.problems, shares=np.eye(N), weights=market.weights, problems=(1,) * N)
-    named = _set(within, auto_radius)
+    named = _set(within, auto_radius is not None)
     if named.kind == "wasserstein" and named.distance is None:
         named = replace(named, distance=distances(_features(market, scenarios, features)))
     if floor is not None:
@@ -136,11 +134,19 @@ def robust(
         return _procured(market, terms, asked, scenarios, named, floor, bought)
     say("trying policies", 0.05)
     made = pool(board(market, terms, scenarios, access=bought, selling=selling, levels=u))
-    if auto_radius:
-        say("choosing the radius", 0.15)
+    choice = None
+    if auto_radius is not None:
         made.refine(named)
-        radius = chosen_radius(made, named, levels=u, selling=selling, resamples=RADIUS_RESAMPLES, seed=seed)
-        named = named.at(radius)
+        choice = chosen_radius(
+            made,
+            named,
+            auto_radius,
+            levels=u,
+            selling=selling,
+            seed=seed,
+            progress=lambda share: say("choosing the radius", 0.1 + 0.2 * share),
+        )
+        named = named.at(choice.radius)
     say("mixing", 0.3)
     for within_ in (nominal_set := AmbiguitySet(kind="nominal"), named):
         made.refine(within_)
@@ -166,6 +172,7 @@ def robust(
         status=found.status,
         policies=len(made.policies),
         price=curve,
+        radius_choice=choice,
     )
 
 
