@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -112,6 +113,13 @@ def installed() -> str:
     import importlib.metadata
 
     return importlib.metadata.version("eqsolver")
+
+
+def made_by(command: str, sources: Sequence[Path], options: Mapping[str, Any]) -> str:
+    """For a file's header: the command that made it again, where options that were not given are None."""
+    given = [(name, str(value)) for name, value in options.items() if value is not None]
+    said = [command, *(path.name for path in sources), *(part for pair in given for part in pair)]
+    return f"Made by eqsolver {installed()}: eqsolver {shlex.join(said)}"
 
 
 def _version(wanted: bool) -> None:

@@ -27,7 +27,7 @@ from eqsolver._cli import (
     Unit,
     check_outputs,
     hand_over,
-    installed,
+    made_by,
     progress,
     stop,
 )
@@ -151,10 +151,28 @@ def robust(
     if output is not None:
         if not any(policy.order for policy, _ in found.mixture):
             stop(f"solved, but the mixture only abstains: there is no arbitrageur to write to {output}", 1)
-        made = f"Made by eqsolver {installed()}: eqsolver robust {' '.join(path.name for path in market)} "
-        made += f"--set {found.within.label}"
-        write_spec(found.in_market(), output, made)
+        asked = {
+            "--domains": domains,
+            "--resamples": resamples,
+            "--set": found.within.label,
+            "--features": features and features.name,
+            "--floor": floor,
+            "--providers": providers,
+            "--access": access,
+            "--private": private,
+            "--levels": levels,
+            "--accounting": None if accounting is Accounting.attempts else accounting.value,
+            "--allocation": None if allocation is Allocation.budget else allocation.value,
+            "--max-budget": max_budget,
+            "--max-attempts": max_attempts,
+            "--prices": prices,
+            "--unit": unit,
+        }
+        write_spec(found.in_market(), output, made_by("robust", market, asked))
         typer.echo(f"wrote {output}", err=True)
+        if any(path.suffix.lower() != ".toml" for path in market):
+            each = f"each of the {len(loaded.problems)} problems of the logs as a class: its name, odds and costs"
+            typer.echo(f"{output} holds {each}; `eqsolver calibrate` makes a market without them to hand on", err=True)
 
 
 def _resamples(text: str | None) -> tuple[str, int] | None:

@@ -34,7 +34,7 @@ from eqsolver._cli import (
     check_outputs,
     estimator_named,
     hand_over,
-    installed,
+    made_by,
     progress,
     stop,
     tell_unreached,
@@ -296,8 +296,8 @@ def calibrate(
     from eqsolver import report
 
     lines = report.fit_lines(fit, market)
-    made = f"Made by eqsolver {installed()}: eqsolver calibrate {' '.join(path.name for path in logs)} --classes {classes}"
     options = {
+        "--classes": classes,
         "--max-budget": max_budget,
         "--providers": providers,
         "--teacher": teacher,
@@ -306,8 +306,7 @@ def calibrate(
         "--unit": unit,
         "--seed": seed or None,
     }
-    made += "".join(f" {option} {value}" for option, value in options.items() if value is not None)
-    header = ([source] if source else []) + [made, *lines]
+    header = ([source] if source else []) + [made_by("calibrate", logs, options), *lines]
     write_spec(replace(fit.market, name=name or output.stem), output, "\n".join(header))
     if not quiet:
         typer.echo("\n".join([*lines, f"Wrote {output}."]))
