@@ -39,7 +39,7 @@ def learn(
         str,
         typer.Option(
             metavar="a,b,...",
-            help="How policies are chosen: empirical; npml, beta; nominal, worst, cvar:a, tv:r, chi2:r, kl:r.",
+            help="How policies are chosen: empirical; npml, beta; sets as of `robust`, such as tv:0.1.",
         ),
     ] = "empirical,npml,cvar:0.3,tv:0.1",
     attempts: Annotated[int, typer.Option(metavar="k", help="Attempts of every provider per visit of a problem.")] = 1,

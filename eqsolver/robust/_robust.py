@@ -21,7 +21,14 @@ from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._purchases import purchases
 from eqsolver.robust._radius import price_of_robustness
 from eqsolver.robust._radius_choice import RadiusRule, chosen_radius
-from eqsolver.robust._scenarios import Scenarios, domain_scenarios, folds, resampled_attempts, resampled_problems
+from eqsolver.robust._scenarios import (
+    Scenarios,
+    domain_scenarios,
+    folds,
+    resampled_attempts,
+    resampled_problems,
+    success_rates,
+)
 from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
 from eqsolver.technology import Accounting, Allocation, Rules, all_steps, rules
 
@@ -223,7 +230,7 @@ def _scenarios(
 def _features(market: Market, scenarios: Scenarios, features: FloatArray | Mapping[str, Sequence[float]] | None) -> FloatArray:
     """(Xi, d): as given, or each provider's success rate per attempt in each scenario."""
     if features is None:
-        return np.asarray(scenarios.shares @ np.stack([p.odds.mean for p in market.providers], axis=1))
+        return success_rates(market, scenarios.shares)
     if isinstance(features, Mapping):
         for name in scenarios.names:
             if name not in features:
