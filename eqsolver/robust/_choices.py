@@ -39,9 +39,9 @@ class Chooser:
         """The ambiguity set that the name stands for, distances yet to come; a `UsageError` if there is none."""
         try:
             return ambiguity_set(self.name)
-        except UsageError:
-            estimators = ", ".join(ESTIMATORS)
-            raise UsageError(f"choice {self.name!r}: there are empirical, {estimators}, and sets such as cvar:0.3") from None
+        except UsageError as error:
+            told = f"{error}; there are empirical, {', '.join(ESTIMATORS)}, and sets such as cvar:0.3"
+            raise UsageError(f"choice {self.name!r}: {told}") from None
 
 
 def chosen(

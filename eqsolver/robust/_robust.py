@@ -35,6 +35,12 @@ from eqsolver.technology import Accounting, Allocation, Rules, all_steps, rules
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share done of the whole, from 0 to 1."""
 
+LARGEST = 1e100
+"""Features, at most, in absolute value: distances are squares."""
+
+MOST = 100_000
+"""Scenarios that are drawn, at most."""
+
 LEFT_OUT = 40
 """The most scenarios that are each left out in turn."""
 
@@ -94,6 +100,7 @@ def robust(
         "domains": domains if domains is None or isinstance(domains, str) else "given",
         "resamples": None if resamples is None else list(resamples),
         "set": within if isinstance(within, str) else within.label,
+        "features": None if features is None else "given",
         "auto_radius": auto_radius,
         "floor": floor,
         "providers": None if providers is None else list(providers),
@@ -109,8 +116,9 @@ def robust(
         "seed": seed,
     }
     say = progress or (lambda what, share: None)
-    if seed < 0 or cross_fits < 0:
-        raise UsageError(f"seed and cross_fits must be >= 0, not {min(seed, cross_fits)}")
+    for name, value in (("seed", seed), ("cross_fits", cross_fits)):
+        if value < 0:
+            raise UsageError(f"{name} = {value} must be >= 0")
     if floor is not None and not 0 <= floor <= 1:
         raise UsageError(f"floor = {floor:g} must lie in [0, 1]. A percentage? Divide by 100.")
     if providers is not None:
@@ -124,6 +132,9 @@ def robust(
         raise UsageError("private: somebody must sell to everybody, or there is no market price")
     selling = None if not own else [i for i in range(len(market.providers)) if i not in own]
     u = None if levels is None else _levels(levels)
+    named = _set(within, auto_radius is not None)
+    if features is not None and named.kind != "wasserstein":
+        raise UsageError(f"features are what distances of wasserstein are made of, and the set is {named.label}")
     if floor is not None and any(given is not None for given in (domains, resamples, auto_radius, levels)):
         raise UsageError(
             "with a floor the problems are the scenarios: leave out domains, resamples, levels and the radius's choice"
@@ -133,7 +144,6 @@ def robust(
     else:
         N = market.weights.size
         scenarios = Scenarios(names=market.problems, shares=np.eye(N), weights=market.weights, problems=(1,) * N)
-    named = _set(within, auto_radius is not None)
     if named.kind == "wasserstein" and named.distance is None:
         named = replace(named, distance=distances(_features(market, scenarios, features)))
     if floor is not None:
@@ -216,8 +226,8 @@ def _scenarios(
     if resamples is not None:
         kind, n = resamples
         made = {"problems": resampled_problems, "attempts": resampled_attempts, "folds": folds}
-        if kind not in made or n < 2:
-            raise UsageError(f"resamples {kind}:{n}: give problems:n, attempts:n or folds:n with n of 2 or more")
+        if kind not in made or not 2 <= n <= MOST:
+            raise UsageError(f"resamples {kind}:{n}: give problems:n, attempts:n or folds:n with n from 2 to {MOST}")
         return made[kind](market, n, seed)
     if isinstance(domains, str):
         return domain_scenarios(market, domains_of(market, domains, sources)[0])
@@ -237,8 +247,12 @@ def _features(market: Market, scenarios: Scenarios, features: FloatArray | Mappi
                 raise UsageError(f"features: scenario {name!r} has none; there are {', '.join(list(features)[:8])}")
         features = np.array([list(features[name]) for name in scenarios.names], dtype=np.float64)
     found = np.asarray(features, dtype=np.float64)
-    if found.ndim != 2 or len(found) != len(scenarios) or not np.isfinite(found).all():
-        raise UsageError(f"features need a row of finite numbers for each of {len(scenarios)} scenarios, found {found.shape}")
+    if found.ndim != 2 or len(found) != len(scenarios):
+        raise UsageError(f"features need a row of numbers for each of {len(scenarios)} scenarios, found {found.shape}")
+    wrong = np.argwhere(~(np.abs(found) <= LARGEST))
+    if wrong.size:
+        s, c = wrong[0].tolist()
+        raise UsageError(f"features of scenario {scenarios.names[s]!r}: {found[s, c]:g} is not finite, or above {LARGEST:g}")
     return found
 
 
