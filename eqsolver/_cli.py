@@ -10,9 +10,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from eqsolver import _arguments as arguments
+
+if TYPE_CHECKING:
+    from eqsolver.market import Market
 
 app = typer.Typer(
     name="eqsolver",
@@ -62,6 +67,13 @@ Estimators = Annotated[
 ]
 Prices = Annotated[str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")]
 Seed = Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")]
+Private = Annotated[
+    str | None,
+    typer.Option(metavar="a,b", help="Not on sale: run by arbitrageurs only, at posted prices, such as a distilled student."),
+]
+Bootstrap = Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")]
+Jobs = Annotated[int, typer.Option(metavar="n", help="How many are solved at once; -1: one per core.")]
+Backend = Annotated[str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver[dask]).")]
 Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
 Tolerance = Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")]
@@ -93,6 +105,24 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit from None
 
     return run
+
+
+def terms(accounting: Accounting, allocation: Allocation, max_budget: float | None, max_attempts: int | None) -> dict[str, Any]:
+    """How money is counted and what is allotted, as the library takes it."""
+    return {
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+    }
+
+
+def read_market(sources: Sequence[Path], unit: str | None, providers: str | None, say: Callable[[str, float], None]) -> Market:
+    """The market of the files named, and of it the providers asked for."""
+    from eqsolver.market import load
+
+    say("reading", 0.0)
+    return load(*sources, unit=unit, providers=arguments.names(providers, "--providers"))
 
 
 def estimator_named(chosen: Estimator) -> Any:

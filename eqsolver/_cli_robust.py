@@ -21,6 +21,7 @@ from eqsolver._cli import (
     MaxAttempts,
     MaxBudget,
     Prices,
+    Private,
     Providers,
     Quiet,
     Seed,
@@ -29,7 +30,9 @@ from eqsolver._cli import (
     hand_over,
     made_by,
     progress,
+    read_market,
     stop,
+    terms,
 )
 from eqsolver._errors import UsageError
 
@@ -81,9 +84,7 @@ def robust(
     ] = None,
     providers: Providers = None,
     access: Access = None,
-    private: Annotated[
-        str | None, typer.Option(metavar="a,b", help="Providers that the arbitrageur runs itself and that sell to nobody else.")
-    ] = None,
+    private: Private = None,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -122,10 +123,7 @@ def robust(
         "access": arguments.names(access, "--access"),
         "private": arguments.names(private, "--private") or [],
         "levels": arguments.levels(levels),
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "cross_fits": cross_fits,
         "seed": seed,
@@ -136,12 +134,11 @@ def robust(
     if output is not None:
         check_writable(output)
     with progress(quiet) as say:
-        from eqsolver.market import load, write_spec
+        from eqsolver.market import write_spec
         from eqsolver.robust import read_features
         from eqsolver.robust import robust as allocate
 
-        say("reading", 0.0)
-        loaded = load(*market, unit=unit, providers=options["providers"])
+        loaded = read_market(market, unit, providers, say)
         given = None if features is None else read_features(features)
         found = allocate(loaded, **options, sources=market, features=given, progress=say)
 

@@ -201,7 +201,7 @@ def test_more_exploration_of_a_market_without_luck_earns_the_optimum() -> None:
 )
 def test_what_makes_no_sense_is_told(options: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        learn(logs(), **{**ASKED, **options})  # type: ignore[arg-type]
+        learn(logs(), **{**ASKED, **options})
 
 
 def test_only_logs_with_a_cap_can_be_learnt_from() -> None:

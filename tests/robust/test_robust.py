@@ -121,11 +121,11 @@ def test_geometric_markets_and_students_have_robust_allocations_too() -> None:
     student = Provider(name="student", odds=Geometric(success=[0.5, 0.0, 0.3]), spend=[0.1, 0.1, 0.1])
     market = Market(name="family", providers=(teacher, student), weights=[0.4, 0.2, 0.4], max_budget=6.0)
     options = {"domains": ["x", "y", "x"], "within": "cvar:0.5", "cross_fits": 0}
-    found = robust(market, private=["student"], **options)  # type: ignore[arg-type]
+    found = robust(market, private=["student"], **options)
     assert found.chosen is not None
     assert found.chosen.worst_case_margin > 0.1
     with pytest.raises(UsageError, match="somebody must sell"):
-        robust(market, private=["student", "teacher"], **options)  # type: ignore[arg-type]
+        robust(market, private=["student", "teacher"], **options)
 
 
 @pytest.mark.parametrize("kind", ["problems:12", "attempts:6", "folds:3"])
@@ -274,4 +274,4 @@ def test_domains_are_a_file_a_field_or_an_expression(tmp_path: Path) -> None:
 )
 def test_what_makes_no_sense_is_told(options: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        robust(two_domains(24), cross_fits=0, **options)  # type: ignore[arg-type]
+        robust(two_domains(24), cross_fits=0, **options)
