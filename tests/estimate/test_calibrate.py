@@ -251,7 +251,7 @@ def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch:
 )
 def test_what_makes_no_sense_is_refused(market: Market, options: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        calibrate(market, **options)  # type: ignore[arg-type]
+        calibrate(market, **options)
 
 
 PATHS = ((), ((0, 0.3),), ((1, 0.21), (0, 0.4), (1, 0.5)), ((0, 0.25), (1, 0.5), (0, 0.3)), ((1, 0.21),))
