@@ -82,7 +82,7 @@ def solve_two(
         game = finer if finer is not None else lattice(conduct, crowd, costs, bounds, step)
         finer = None
         opening = _opening(game, start) if first is None else _carried(game, *first)
-        mixed = double_oracle(_rows(game), opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
+        mixed = double_oracle(game.row, opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
         rounds += mixed.rounds
         first = tuple(game.ticks[p][mixed.actions[p]] for p in (0, 1)), step
         last = step == steps[-1]
@@ -122,17 +122,9 @@ def _gain_between(game: Lattice, finer: Lattice, mixed: Mixed) -> float:
     gains = []
     for p in (0, 1):
         rival = np.searchsorted(finer.ticks[1 - p], 2 * game.ticks[1 - p][mixed.actions[1 - p]])
-        every = np.arange(finer.ticks[p].size)
-        payoffs = sum(
-            share * finer.profits(p, every, np.array([a])) for a, share in zip(rival, mixed.probabilities[1 - p], strict=True)
-        )
-        gains.append((float(np.max(payoffs)) - mixed.value[p]) / max(mixed.value[p], np.finfo(float).tiny))
+        payoffs = finer.against(p, rival, mixed.probabilities[1 - p])
+        gains.append((float(payoffs.max()) - mixed.value[p]) / max(mixed.value[p], np.finfo(float).tiny))
     return float(max(gains))
-
-
-def _rows(game: Lattice) -> Callable[[int, int], FloatArray]:
-    every = [np.arange(len(n)) for n in game.ticks]
-    return lambda player, action: game.profits(player, every[player], np.array([action]))
 
 
 def _opening(game: Lattice, start: float) -> list[list[int]]:
@@ -149,9 +141,7 @@ def _carried(game: Lattice, ticks: Sequence[IntArray], step: float) -> list[list
 
 
 def _on_ticks(game: Lattice, mixed: Mixed, player: int) -> Deviation:
-    rival = mixed.actions[1 - player], mixed.probabilities[1 - player]
-    every = np.arange(game.ticks[player].size)
-    payoffs = sum(share * game.profits(player, every, np.array([action])) for action, share in zip(*rival, strict=True))
+    payoffs = game.against(player, mixed.actions[1 - player], mixed.probabilities[1 - player])
     best = int(np.argmax(payoffs))
     gain = max(float(payoffs[best]) - float(mixed.value[player]), 0.0)
     return Deviation(gain=gain, missed=0.0, price=float(game.prices(player)[best]), profit=float(mixed.value[player]))
