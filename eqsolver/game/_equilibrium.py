@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
+from eqsolver.game._at_bounds import FLOOR, at_bounds
 from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd, crowd
@@ -33,8 +34,6 @@ STARTS = (0.5, 0.1, 0.9)
 LOWEST_PRICE = 1e-3
 ROUGH_TICK, ROUGH = 0.02, 0.05
 """Ticks of the games from other starts, and the share to which expected prices must agree to be those of one equilibrium."""
-FLOOR = 1e-6
-"""Share of what consumers pay below which a profit does not count as larger, for relative ε."""
 MATCHING = 3.0
 """Where customers follow the list, certificates take so much longer that the tolerance is this many times as large."""
 
@@ -445,6 +444,8 @@ class _Game:
                 break
             conduct = self._stage.conduct(name, own)
         assert played is not None, "at least one game is solved"
+        if self._tick is None and played.kind == "pure":
+            played = at_bounds(played, conduct, self._crowd, self._players, self._costs, self._stage.bounds, tolerance)
         return self._made(
             played.kind,
             conduct,

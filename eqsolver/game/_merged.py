@@ -35,9 +35,9 @@ def merge_menus(
         for p in range(near.shape[1]):
             first = -1
             for b in range(B):
-                if at[b] < begins[b + 1] and near[r, at[b]] >= 0:
-                    if first < 0 or passed[near[r, at[b]]] < passed[near[r, at[first]]]:
-                        first = b
+                left = at[b] < begins[b + 1] and near[r, at[b]] >= 0
+                if left and (first < 0 or passed[near[r, at[b]]] < passed[near[r, at[first]]]):
+                    first = b
             if first < 0:
                 way[r, p], solved[r, p], cost[r, p] = -1, last, np.inf
                 continue

@@ -48,6 +48,34 @@ def test_alike_providers_sell_at_marginal_cost() -> None:
         assert regime.outcome.profit.sum() <= 0.03 * regime.outcome.revenue.sum()
 
 
+CROWDS = {
+    "uniform": Population(distribution="uniform", parameters=(0.0, 6.0)),
+    "lognormal": Population(distribution="lognormal", parameters=(2.0, 1.0)),
+    "value": Value(value=4.0),
+    "target": Target(level=0.5, budget=3.0),
+}
+
+
+@pytest.mark.parametrize("who", CROWDS)
+@pytest.mark.parametrize("costs", [(0.6, 0.6), (0.5, 0.4), (0.4, 0.5, 0.7)])
+def test_alike_providers_end_at_the_second_lowest_cost_at_any_price(costs: tuple[float, ...], who: str) -> None:
+    """Bertrand: undercutting p pays (p - c) for all that is sold, so the lowest price is the second-lowest cost, exactly."""
+    p, c = sympy.symbols("p c", positive=True)
+    limit = sympy.solve(sympy.Eq(p - c, 0), p)[0]
+    providers = tuple(one(name, 0.5, marginal_cost=cost) for name, cost in zip("abc", costs, strict=False))
+    market = Market(name="bertrand", providers=providers, weights=[1.0], max_budget=4.0)
+    for tick in (None, 0.005):
+        found = equilibrium(market, consumers=[CROWDS[who]], regimes=["direct", "competitive"], tick=tick)
+        for regime in found.regimes.values():
+            second = float(limit.subs(c, sorted(costs)[1]))
+            assert regime.kind == "pure"
+            assert regime.certified
+            assert regime.expected_price.min() == pytest.approx(second, rel=1e-12 if tick is None else 0.01)
+            paid = regime.outcome.revenue.sum()
+            assert paid > 0
+            assert regime.outcome.profit.sum() == pytest.approx(paid * (1 - min(costs) / second), abs=0.01 * bool(tick) * paid)
+
+
 @pytest.mark.parametrize("kind", ["target", "value"])
 def test_a_monopolist_takes_the_whole_budget(kind: str) -> None:
     """One provider, one type: the price at which a level costs its budget; for a value type, its value per solution."""
