@@ -22,25 +22,57 @@ CELLS = 200_000
 PART = 0.3
 """Share of the tolerated ε that a certificate may leave to its bound."""
 SAME = 1e-9
+ANSWERS = 3
+"""Best responses tried from each price vector: where the winner asks just less than what would lose it all, one is enough."""
 
 
-def moved_to_bounds(prices: FloatArray, players: Sequence[int], bounds: FloatArray, step: float) -> FloatArray:
-    """Prices (M,) on ticks, those within a tick of what may be asked at least or most moved there, with rivals at one price.
+def moved_to_bounds(prices: FloatArray, players: Sequence[int], bounds: FloatArray, step: float) -> list[FloatArray]:
+    """Prices (M,) on ticks, those within a tick of what may be asked at least or most moved there: none, or a few vectors.
 
     Notes
     -----
     Where providers are alike, each undercuts the other by a tick until one is at its marginal cost; the limit is a tie at that
-    cost, which goes to the provider with the lower one. At a tick above it the loser would still gain by a smaller step.
+    cost, which goes to the provider with the lower one. At a tick above it the loser would still gain by a smaller step. So
+    rivals at the same price move along, or, where a verified solution costs more from one of them, all prices in proportion.
     """
     found = prices.copy()
+    scaled = prices.copy()
     for i in players:
         low, high = bounds[i]
         if prices[i] < low * np.exp(step):
             tied = [j for j in players if abs(prices[j] / prices[i] - 1) <= SAME and bounds[j, 0] <= low]
             found[[i, *tied]] = np.maximum(low, bounds[[i, *tied], 0])
+            scaled = np.clip(prices * (low / prices[i]), bounds[:, 0], bounds[:, 1])
         elif prices[i] > high * np.exp(-step) and found[i] == prices[i]:
             found[i] = high
-    return found
+    still = [i for i in range(prices.size) if i not in players]
+    scaled[still] = prices[still]
+    return [moved for moved in (found, scaled) if not np.array_equal(moved, prices)]
+
+
+def pure_nearby(
+    conduct: Conduct,
+    crowd: Crowd,
+    players: Sequence[int],
+    starts: Sequence[FloatArray],
+    costs: FloatArray,
+    bounds: FloatArray,
+    tolerance: float,
+) -> tuple[FloatArray, Mapping[int, Deviation]] | None:
+    """Prices (M,) that hold their certificate, and it, a few best responses from one of some price vectors; None if none do."""
+    for start in starts:
+        prices = start.copy()
+        for _ in range(ANSWERS + 1):
+            deviations = pure_deviations(conduct, crowd, players, prices, costs, bounds, tolerance)
+            floor = max(FLOOR * float(prices @ conduct.sold(crowd, prices[None])[0]), np.finfo(float).tiny)
+            gains = {i: deviation.epsilon / max(deviation.profit, floor) for i, deviation in deviations.items()}
+            worst = max(gains, key=gains.__getitem__)
+            if gains[worst] <= tolerance:
+                return prices, deviations
+            if deviations[worst].gain == 0:
+                break
+            prices[worst] = deviations[worst].price
+    return None
 
 
 def pure_deviations(
@@ -74,13 +106,12 @@ def at_bounds(
     bounds: FloatArray,
     tolerance: float,
 ) -> Played:
-    """What was played, or the pure equilibrium at the ends of what may be asked that it came to rest next to."""
+    """What was played, or the pure equilibrium off the ticks that it came to rest next to."""
+    if all(deviation.epsilon <= tolerance * deviation.profit for deviation in played.deviations):
+        return played
     prices = played.prices[0]
-    ends = moved_to_bounds(prices, players, bounds, played.step)
-    if np.array_equal(ends, prices):
+    starts = [*moved_to_bounds(prices, players, bounds, played.step), prices]
+    found = pure_nearby(conduct, crowd, players, starts, costs, bounds, tolerance)
+    if found is None:
         return played
-    found = pure_deviations(conduct, crowd, players, ends, costs, bounds, tolerance)
-    floor = max(FLOOR * float(ends @ conduct.sold(crowd, ends[None])[0]), np.finfo(float).tiny)
-    if any(deviation.epsilon > tolerance * max(deviation.profit, floor) for deviation in found.values()):
-        return played
-    return replace(played, prices=ends[None], deviations=tuple(found[i] for i in players), step=0.0)
+    return replace(played, prices=found[0][None], deviations=tuple(found[1][i] for i in players), step=0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._at_bounds import FLOOR, moved_to_bounds, pure_deviations
+from eqsolver.game._at_bounds import FLOOR, moved_to_bounds, pure_nearby
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._double_oracle import Mixed, double_oracle
@@ -92,7 +92,7 @@ def solve_two(
         prices = game.prices(0)[mixed.actions[0]], game.prices(1)[mixed.actions[1]]
         floor = FLOOR * _revenue(conduct, crowd, prices, mixed.probabilities)
         if tick is None and prices[0].size == prices[1].size == 1:
-            found = _at_bounds(conduct, crowd, costs, bounds, step, np.concatenate(prices), rounds, tolerance)
+            found = _off_ticks(conduct, crowd, costs, bounds, step, np.concatenate(prices), rounds, tolerance, last)
             if found is not None:
                 tell(found.epsilon)
                 return found
@@ -136,7 +136,7 @@ def _revenue(
     return float(np.outer(*shares).ravel() @ (pairs * conduct.sold(crowd, pairs)).sum(axis=1))
 
 
-def _at_bounds(
+def _off_ticks(
     conduct: Conduct,
     crowd: Crowd,
     costs: FloatArray,
@@ -145,22 +145,24 @@ def _at_bounds(
     prices: FloatArray,
     rounds: int,
     tolerance: float,
+    last: bool,
 ) -> TwoPlayers | None:
-    """The pure equilibrium at the ends of what may be asked, if prices (2,) on ticks come to rest next to one."""
-    ends = moved_to_bounds(prices, (0, 1), bounds, step)
-    if np.array_equal(ends, prices):
+    """The pure equilibrium next to prices (2,) on ticks, if they are next to an end of what may be asked, or at last."""
+    starts = moved_to_bounds(prices, (0, 1), bounds, step) + last * [prices]
+    found = pure_nearby(conduct, crowd, (0, 1), starts, costs, bounds, tolerance)
+    if found is None:
         return None
-    deviations = pure_deviations(conduct, crowd, (0, 1), ends, costs, bounds, tolerance)
-    found = TwoPlayers(
-        prices=(ends[:1], ends[1:]),
-        probabilities=(np.ones(1), np.ones(1)),
+    (first, second), deviations = found[0][:, None], found[1]
+    sure = np.ones(1), np.ones(1)
+    return TwoPlayers(
+        prices=(first, second),
+        probabilities=sure,
         deviations=(deviations[0], deviations[1]),
         step=0.0,
         rounds=rounds,
         stalled=False,
-        floor=FLOOR * _revenue(conduct, crowd, (ends[:1], ends[1:]), (np.ones(1), np.ones(1))),
+        floor=FLOOR * _revenue(conduct, crowd, (first, second), sure),
     )
-    return found if found.epsilon <= tolerance else None
 
 
 def _gain_between(game: Lattice, finer: Lattice, mixed: Mixed, floor: float) -> float:

@@ -250,12 +250,12 @@ def test_one_consumer_type_is_won_by_who_can_serve_it_for_less(consumer: Value |
     The value type is sold two attempts, 1.5 units for three quarters; it may be left as well off as the other would make it.
     """
     market = Market(name="one type", providers=(one("a", 0.5, 1.0), one("b", 0.5, 2.0)), weights=[1.0], max_budget=2.0)
-    found = equilibrium(market, consumers=[consumer], regimes=["direct"], tolerance=0.02)
+    found = equilibrium(market, consumers=[consumer], regimes=["direct"])
     regime = found.regimes["direct"]
     assert regime.certified
     assert (regime.missed == 0.0).all(), "finite types: every breakpoint is known"
     assert regime.outcome.units[0, 1] == pytest.approx(0.0, abs=1e-6)
-    assert regime.expected_price[0] == pytest.approx(highest, rel=0.02)
+    assert regime.expected_price[0] == pytest.approx(highest, rel=1e-8)
     assert regime.outcome.served[0] == pytest.approx(1.0)
 
 
@@ -270,6 +270,9 @@ def test_prices_at_the_bounds() -> None:
     low = equilibrium(alike, consumers=rich, regimes=["direct"], price_bounds=(0.9, 2.0), tick=0.01).regimes["direct"]
     assert low.relative.max() <= 1e-9
     assert low.prices.min() >= 0.9
+    lowest = equilibrium(alike, consumers=rich, regimes=["direct"], price_bounds=(0.9, 2.0)).regimes["direct"]
+    assert lowest.certified
+    assert lowest.prices.tolist() == [[0.9, 0.9]]
     assert low.expected_price.min() <= 0.9 * 1.01**2
 
 
