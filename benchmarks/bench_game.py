@@ -19,7 +19,6 @@ from eqsolver.game._double_oracle import double_oracle
 from eqsolver.game._lattice import Lattice, lattice
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
-from eqsolver.game._two_players import _rows
 from eqsolver.market import Population
 from eqsolver.technology import rules
 
@@ -79,7 +78,10 @@ def full_matrix(game: Lattice, conduct: Conduct) -> tuple[FloatArray, FloatArray
 def row_of_matrix(game: Lattice, conduct: Conduct) -> None:
     """One cell of it."""
     full_matrix(
-        Lattice(**{n: getattr(game, n) for n in game.__slots__} | {"ticks": tuple(t[90:91] for t in game.ticks)}), conduct
+        Lattice(
+            **{n: getattr(game, n) for n in game.__slots__ if n != "_rows"} | {"ticks": tuple(t[90:91] for t in game.ticks)}
+        ),
+        conduct,
     )
 
 
@@ -95,10 +97,10 @@ def test_double_oracle_against_the_full_matrix(prices: int, benchmark: Any) -> N
     bimatrix_equilibrium(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))  # quantecon compiles once
 
     def solve() -> Any:
-        return double_oracle(_rows(tick_game(conduct, prices)), [[n // 2], [n // 2]], tolerance=1e-12, max_rounds=400)
+        return double_oracle(tick_game(conduct, prices).row, [[n // 2], [n // 2]], tolerance=1e-12, max_rounds=400)
 
     found = benchmark.pedantic(solve, rounds=1 if benchmark.disabled else 3)
-    every = [np.stack([_rows(game)(p, a) for a in range(n)], axis=1) for p in (0, 1)]
+    every = [np.stack([game.row(p, a) for a in range(n)], axis=1) for p in (0, 1)]
     x, y = np.zeros(n), np.zeros(n)
     x[found.actions[0]], y[found.actions[1]] = found.probabilities
     gains = (every[0] @ y).max() - x @ every[0] @ y, (every[1] @ x).max() - y @ every[1] @ x

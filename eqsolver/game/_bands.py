@@ -32,13 +32,14 @@ def resampled_rows(
     market: Market, consumers: Sequence[Consumers], options: Mapping[str, Any], weights: Any
 ) -> list[dict[str, Any]] | None:
     """The rows of one resample, in a worker; None if its game has no answer."""
+    from eqsolver.game._document import records
     from eqsolver.game._equilibrium import equilibrium
 
     try:
         found = equilibrium(market.reweighted(weights), consumers=consumers, **options)
     except EqsolverError:
         return None
-    return [dict(row) for row in found.to_frame().to_dict("records")]  # type: ignore[arg-type]
+    return records(found)
 
 
 def bands(

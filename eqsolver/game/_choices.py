@@ -45,30 +45,32 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
     """
     if all(menu.supply.stretches is None for menu in menus):
         return _choose_of_all(menus, prices)
-    R = len(prices)
-    ids, costs, passes, origin = [], [], [], []
-    for number, menu in enumerate(menus):
-        near = menu.supply.near(prices)
-        units = menu.supply.units[near]
-        costs.append(np.where(near >= 0, menu.markup * np.einsum("rpm,rm->rp", units, prices), np.inf))
-        passes.append(np.where(near >= 0, menu.supply.solved[near], 0.0))
-        ids.append(near)
-        origin.append(np.full(near.shape, number))
-    way, cost, solved, menu_of = (np.concatenate(parts, axis=1) for parts in (ids, costs, passes, origin))
-    order = np.argsort(solved, axis=1, kind="stable")
-    way, cost, solved, menu_of = (np.take_along_axis(column, order, axis=1) for column in (way, cost, solved, menu_of))
+    from eqsolver.game._merged import merge_menus
+
+    supplies = [menu.supply for menu in menus]
+    begins = np.cumsum([0, *(supply.solved.size for supply in supplies)])
+    near = [supply.near(prices) for supply in supplies]
+    rows = np.concatenate([np.where(ids >= 0, ids + begin, -1) for ids, begin in zip(near, begins[:-1], strict=True)], axis=1)
+    passed = np.concatenate([supply.solved for supply in supplies])
+    needed = np.concatenate([supply.units for supply in supplies])
+    bill = np.concatenate([menu.markup * menu.supply.units for menu in menus])
+    way, solved, cost = np.empty(rows.shape, dtype=np.int64), np.empty(rows.shape), np.empty(rows.shape)
+    merge_menus(rows, np.cumsum([0, *(ids.shape[1] for ids in near)]), passed, bill, prices, way, solved, cost)
     vertices, _ = lower_hulls(solved, cost)
     on, at = vertices >= 0, np.maximum(vertices, 0)
-    way, cost, solved, menu_of = (np.take_along_axis(column, at, axis=1) for column in (way, cost, solved, menu_of))
-    units = np.zeros((R, vertices.shape[1], prices.shape[1]))
-    for number, menu in enumerate(menus):
-        mine = on & (menu_of == number)
-        units[mine] = menu.supply.units[way[mine]]
-    cost, solved = np.where(on, cost, 0.0), np.where(on, solved, 0.0)
+    way = np.where(on, np.take_along_axis(way, at, axis=1), -1)
+    cost = np.where(on, np.take_along_axis(cost, at, axis=1), 0.0)
+    solved = np.where(on, passed[way], 0.0)
     slope = np.full(cost.shape, np.inf)
     np.divide(np.diff(cost, axis=1, prepend=0.0), np.diff(solved, axis=1, prepend=0.0), out=slope, where=on)
+    menu_of = np.searchsorted(begins, way, side="right") - 1
     return Choices(
-        slope=slope, solved=solved, cost=cost, units=units, menu=np.where(on, menu_of, -1), way=np.where(on, way, -1)
+        slope=slope,
+        solved=solved,
+        cost=cost,
+        units=np.where(on[..., None], needed[way], 0.0),
+        menu=menu_of,
+        way=np.where(on, way - begins[menu_of], -1),
     )
 
 

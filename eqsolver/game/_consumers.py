@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.market import Consumers, Population, Target, Value
 
 
@@ -53,6 +53,26 @@ class Crowd:
                 total += population.mass * special.ndtr(-_z(value, first, second))
             else:
                 total += population.mass * np.clip((second - value) / (second - first), 0.0, 1.0)
+        return total
+
+    def bought(self, slope: tuple[FloatArray, FloatArray], added: FloatArray, rows: IntArray, scale: FloatArray) -> FloatArray:
+        """(R, M) units that value types buy at prices `scale` (R,) times as high as those of some `rows` (R,) of a table.
+
+        slope : (K, E) value from which they take at least choice e, increasing, infinite pads; and its logarithm.
+        added : (K, E, M) what a choice adds.
+        """
+        from eqsolver.game._bought import LOGNORMAL, UNIFORM, bought
+
+        populations = np.zeros((len(self.populations), 4))
+        for row, population in zip(populations, self.populations, strict=True):
+            first, second = population.parameters
+            lognormal = population.distribution == "lognormal"
+            row[:] = (
+                (LOGNORMAL, np.log(first), second, population.mass) if lognormal else (UNIFORM, first, second, population.mass)
+            )
+        left = np.append(np.cumsum(self.masses[::-1])[::-1], 0.0)
+        total = np.empty((rows.size, added.shape[2]))
+        bought(*slope, added, rows, scale, np.log(scale), (self.values, left), populations, total)
         return total
 
     def worth_above(self, value: FloatArray) -> FloatArray:

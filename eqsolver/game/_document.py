@@ -12,7 +12,7 @@ from eqsolver._base import FloatArray
 if TYPE_CHECKING:
     import pandas as pd
 
-    from eqsolver.game._equilibrium import Equilibrium, Strategies
+    from eqsolver.game._strategies import Equilibrium, Strategies
 
 
 def document(solved: Equilibrium) -> dict[str, Any]:
@@ -94,17 +94,22 @@ def _number(value: float) -> float | None:
 
 
 def frame(solved: Equilibrium) -> pd.DataFrame:
-    """One row per regime, at posted and at equilibrium prices."""
+    """`records` as a table."""
     import pandas as pd
 
-    rows = []
+    return pd.DataFrame(records(solved))
+
+
+def records(solved: Equilibrium) -> list[dict[str, Any]]:
+    """One row per regime, at posted and at equilibrium prices."""
+    found = []
     for at, group in (("posted", solved.posted), ("equilibrium", solved.regimes)):
-        for name, found in group.items():
-            account = found.outcome
-            row: dict[str, Any] = {"regime": name, "prices": at, "kind": found.kind, "epsilon": float(found.relative.max())}
+        for name, played in group.items():
+            account = played.outcome
+            row: dict[str, Any] = {"regime": name, "prices": at, "kind": played.kind, "epsilon": float(played.relative.max())}
             for i, provider in enumerate(solved.market.names):
                 row |= {
-                    f"price {provider}": found.expected_price[i],
+                    f"price {provider}": played.expected_price[i],
                     f"revenue {provider}": account.revenue[0, i],
                     f"profit {provider}": account.profit[0, i],
                 }
@@ -112,8 +117,8 @@ def frame(solved: Equilibrium) -> pd.DataFrame:
                 "arbitrageurs' profit": float(account.arbitrageur_profit.sum()),
                 "consumer surplus": account.consumer_surplus[0],
                 "consumer bill": account.consumer_bill[0],
-                "solved share": account.solved[0] / found.mass,
+                "solved share": account.solved[0] / played.mass,
                 "hhi": account.hhi[0],
             }
-            rows.append(row)
-    return pd.DataFrame(rows)
+            found.append(row)
+    return found

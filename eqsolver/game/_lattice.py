@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +34,17 @@ class Lattice:
     ticks: tuple[IntArray, IntArray]
     table: tuple[tuple[float, Demanded], ...]
     lowest_ratio: int
+    _rows: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False)
+
+    def row(self, player: int, action: int) -> FloatArray:
+        """(n,) profits of a player at all of its prices, against one of its rival's, by position; kept."""
+        if (player, action) not in self._rows:
+            self._rows[player, action] = self.profits(player, np.arange(self.ticks[player].size), np.array([action]))
+        return self._rows[player, action]
+
+    def against(self, player: int, rivals: IntArray, shares: FloatArray) -> FloatArray:
+        """(n,) expected profits of a player at all of its prices, against a rival that draws one of some positions (S,)."""
+        return np.asarray(shares @ np.stack([self.row(player, int(action)) for action in rivals]))
 
     def prices(self, player: int) -> FloatArray:
         """Prices that a player can post."""
@@ -49,7 +60,7 @@ class Lattice:
         scale = np.exp(self.step * second).ravel()
         units = np.zeros(at.size)
         for share, demand in self.table:
-            units += share * demand.take(at).sold(self.crowd, scale)[:, self.movers[player]]
+            units += share * demand.sold(self.crowd, at, scale)[:, self.movers[player]]
         margin = np.exp(self.step * mine) - self.costs[player]
         profit: FloatArray = margin * units.reshape(own.shape)
         return profit

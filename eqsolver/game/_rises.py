@@ -41,6 +41,7 @@ class Against:
         """(C,) expected units sold at the left end of every cell, and by how much they may rise within it."""
         sold, rise = np.zeros(left.size), np.zeros(left.size)
         both = self.conduct.rises
+        leaving = self._leaving(left, right) if self.conduct.follows_list else np.zeros((left.size, 0))
         order = np.argsort(np.log(left)[:, None] - np.log(self._scale), axis=None, kind="stable")  # alike ratios together
         at_once = min(CHUNK, self.conduct.at_once)
         for start in range(0, order.size, at_once):
@@ -50,12 +51,14 @@ class Against:
             prices, rows = self._distinct(np.concatenate(ends))
             here, there = rows[: cell.size], rows[cell.size :]
             for weight, demand in self.conduct.demanded(prices):
-                at_left, share = demand.take(here), weight * self.shares[rival]
-                units = at_left.sold(self.crowd, scale)[:, self.player]
+                share = weight * self.shares[rival]
+                units = demand.sold(self.crowd, here, scale)[:, self.player]
                 sold += np.bincount(cell, share * units, minlength=left.size)
                 if both:
-                    own = left[cell], right[cell]
-                    more = self._rise(at_left, demand.take(there), scale, own)
+                    more = self._rise(demand, here, there, scale)
+                    if self.conduct.follows_list:
+                        falls = self._falls(demand, prices[:, self.player])
+                        more += np.einsum("ck,ck->c", falls[here], leaving[cell])
                     rise += np.bincount(cell, share * more, minlength=left.size)
         return sold, rise
 
@@ -97,39 +100,43 @@ class Against:
         _, first, rows = np.unique(prices[:, self.player], return_index=True, return_inverse=True)
         return prices[first], rows
 
-    def _rise(self, at_left: Demanded, at_right: Demanded, scale: FloatArray, own: tuple[FloatArray, FloatArray]) -> FloatArray:
-        rise = _by_overhead(at_left, at_right, self.crowd, self.player, scale) + self._of_targets(at_left, at_right, scale)
+    def _rise(self, demand: Demanded, here: IntArray, there: IntArray, scale: FloatArray) -> FloatArray:
+        """What sales may rise by between the price vectors `here` and `there`, but for stepping down a list."""
+        rise = np.zeros(scale.size)
+        if self.conduct.highest_markup > 1:
+            at_left, at_right = demand.take(here), demand.take(there)
+            rise += _by_overhead(at_left, at_right, self.crowd, self.player, scale) + self._of_targets(at_left, at_right, scale)
         if self.conduct.follows_list:
-            rise = rise + self._by_stepping_down(at_left, scale, own)
-            left = at_left.picked(self.crowd, scale) - at_right.picked(self.crowd, scale)
-            rise = rise + np.maximum(left[:, self.player], 0.0) * _peak(at_left, self.player)
+            left = demand.picked(self.crowd, here, scale) - demand.picked(self.crowd, there, scale)
+            rise += np.maximum(left[:, self.player], 0.0) * _peak(demand, self.player)[here]
         return rise
 
     def _of_targets(self, at_left: Demanded, at_right: Demanded, scale: FloatArray) -> FloatArray:
         """The same for target types: those served in another way at the right end."""
         most = self.conduct.highest_markup - 1
-        if most == 0 or not self.crowd.levels.size:
+        if not self.crowd.levels.size:
             return np.zeros(scale.size)
         needed, later = at_left.target_units[:, :, self.player], at_right.target_units[:, :, self.player]
         buys = self.crowd.target_masses * (scale[:, None] * at_left.price <= self.crowd.budgets)
         return np.asarray((most * buys * needed * (needed != later)).sum(axis=1))
 
-    def _by_stepping_down(self, demand: Demanded, scale: FloatArray, own: tuple[FloatArray, FloatArray]) -> FloatArray:
-        """What sales may rise by because customers step down a provider's own list to levels that need more of it.
+    def _leaving(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """(C, V) how many leave each vertex of the provider's own list for one below as its price rises within a cell."""
+        _, slope, _ = self.conduct.ladder(self.player)
+        return self.crowd.above(left[:, None] * slope) - self.crowd.above(right[:, None] * slope)
+
+    def _falls(self, demand: Demanded, own: FloatArray) -> FloatArray:
+        """(K, V) what a customer's need may rise by in stepping down to each vertex's predecessor, at own prices (K,).
 
         At a fixed level own units do not rise with the own price; from vertex k to k - 1 they rise only where the slope of
         the delivery cost is higher at k - 1. (Those that leave for another provider's offers are `_peak`'s.)
         """
         assert demand.delivery is not None, "only where customers follow the list"
         assert demand.delivery_units is not None, "only where customers follow the list"
-        level, slope, units = self.conduct.ladder(self.player)
-        if not level.size:
-            return np.zeros(scale.size)
-        by_own = (own[0] / scale)[:, None] * units
-        needed = np.where(demand.delivery[:, level] < by_own, demand.delivery_units[:, level, self.player], units)
-        falls = np.maximum(-np.diff(needed, axis=1, prepend=0.0), 0.0)
-        stepping = self.crowd.above(own[0][:, None] * slope) - self.crowd.above(own[1][:, None] * slope)
-        return np.asarray((falls * stepping).sum(axis=1))
+        level, _, units = self.conduct.ladder(self.player)
+        delivered = demand.delivery[:, level] < own[:, None] * units
+        needed = np.where(delivered, demand.delivery_units[:, level, self.player], units)
+        return np.maximum(-np.diff(needed, axis=1, prepend=0.0), 0.0)
 
 
 def _peak(demand: Demanded, player: int) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,22 +36,24 @@ class Demanded:
     picks: FloatArray | None = None
     delivery: FloatArray | None = None
     delivery_units: FloatArray | None = None
+    _slopes: tuple[FloatArray, FloatArray] = field(init=False)
 
-    def sold(self, crowd: Crowd, scale: FloatArray) -> FloatArray:
-        """(R, M) units sold to a crowd when every price is `scale` (R,) times as high."""
-        total = np.zeros((len(self.slope), self.units.shape[2]))
-        if crowd.has_values:
-            buyers = crowd.above(scale[:, None] * self.slope)
-            total += np.einsum("re,rem->rm", buyers, self.units)
+    def __post_init__(self) -> None:
+        with np.errstate(divide="ignore"):
+            object.__setattr__(self, "_slopes", (self.slope, np.log(self.slope)))
+
+    def sold(self, crowd: Crowd, rows: IntArray, scale: FloatArray) -> FloatArray:
+        """(R, M) units sold to a crowd when every price is `scale` (R,) times as high as at some of the price vectors."""
+        total = crowd.bought(self._slopes, self.units, rows, scale)
         if crowd.levels.size:
-            buys = crowd.target_masses * (scale[:, None] * self.price <= crowd.budgets)
-            total += np.einsum("rg,rgm->rm", buys, self.target_units)
+            buys = crowd.target_masses * (scale[:, None] * self.price[rows] <= crowd.budgets)
+            total += np.einsum("rg,rgm->rm", buys, self.target_units[rows])
         return total
 
-    def picked(self, crowd: Crowd, scale: FloatArray) -> FloatArray:
+    def picked(self, crowd: Crowd, rows: IntArray, scale: FloatArray) -> FloatArray:
         """(R, M) how many value types pick each provider's own offer from the list."""
         assert self.picks is not None, "only where customers follow the list"
-        return np.asarray(np.einsum("re,rem->rm", crowd.above(scale[:, None] * self.slope), self.picks))
+        return crowd.bought(self._slopes, self.picks, rows, scale)
 
     def take(self, rows: IntArray) -> Demanded:
         """Some of the price vectors."""
@@ -127,12 +129,16 @@ class Conduct:
         return np.searchsorted(levels, solved - _ROUNDING), slope, units
 
     def sold(self, crowd: Crowd, prices: FloatArray) -> FloatArray:
-        """(R, M) units of each provider that are sold at each price vector (R, M)."""
+        """(R, M) units of each provider that are sold at each price vector (R, M).
+
+        With two providers what is chosen depends on the ratio of their prices, which is looked at once where it recurs.
+        """
         total = np.zeros(prices.shape)
-        for start in range(0, len(prices), self.at_once):
-            rows = slice(start, start + self.at_once)
-            for share, demand in self.demanded(prices[rows]):
-                total[rows] += share * demand.sold(crowd, np.ones(len(prices[rows])))
+        distinct, scale, place = by_ratio(prices)
+        for start in range(0, len(distinct), self.at_once):
+            here = np.flatnonzero((place >= start) & (place < start + self.at_once))
+            for share, demand in self.demanded(distinct[start : start + self.at_once]):
+                total[here] += share * demand.sold(crowd, place[here] - start, scale[here])
         return total
 
     @property
@@ -199,6 +205,20 @@ class Conduct:
         return cost, slope
 
 
+def by_ratio(prices: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Price vectors (R, M) as multiples of fewer: (K, M), how many times as high each is (R,), and as which of them (R,).
+
+    Of those of two providers that have one ratio, the first stands for all.
+    """
+    R, M = prices.shape
+    if M != 2:
+        return prices, np.ones(R), np.arange(R)
+    ratio = np.round(np.log(prices[:, 0] / prices[:, 1]) / _SAME)
+    _, first, place = np.unique(ratio, return_index=True, return_inverse=True)
+    return prices[first], prices[:, 1] / prices[first[place], 1], place
+
+
+_SAME = 1e-13
 _ROUNDING = 1e-11
 AT_ONCE = 2**21
 """Price vectors times policies of one pass, about."""

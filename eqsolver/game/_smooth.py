@@ -138,18 +138,27 @@ class SmoothGame:
     def deviation(self, player: int, prices: FloatArray, shares: FloatArray, tolerance: float) -> Deviation:
         """The best deviation from what is played (S, M), with a bound on what a price not tried may add."""
         profit = float(shares @ ((prices - self.costs) * self.demand.sold(prices))[:, player])
+        rivals, weights = _of_others(player, prices, shares)
         if self.step:
             own = self.ticks(player)
-            row = np.sum([share * self.row(player, own, vector) for share, vector in zip(shares, prices, strict=True)], axis=0)
+            row = np.sum([share * self.row(player, own, vector) for share, vector in zip(weights, rivals, strict=True)], axis=0)
             best = int(np.argmax(row))
             return Deviation(gain=max(float(row[best]) - profit, 0.0), missed=0.0, price=float(own[best]), profit=profit)
         low, high = self.bounds[player]
         played = prices[:, player][(prices[:, player] > low) & (prices[:, player] < high)]
         cells = np.unique(np.concatenate([np.geomspace(low, high, 8 * LOOK), played]))
-        limit = max(CELLS // shares.size, 4 * cells.size)
+        limit = max(CELLS // weights.size, 4 * cells.size)
         return best_deviation(
-            self.sales(player, prices, shares), float(self.costs[player]), cells, profit, tolerance / 2, limit
+            self.sales(player, rivals, weights), float(self.costs[player]), cells, profit, tolerance / 2, limit
         )
+
+
+def _of_others(player: int, prices: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What the others play, whatever the player's own price: distinct vectors (S', M) and their probabilities (S',)."""
+    others = prices.copy()
+    others[:, player] = prices[0, player]
+    distinct, place = np.unique(others, axis=0, return_inverse=True)
+    return distinct, np.asarray(np.bincount(place.ravel(), weights=shares), dtype=np.float64)
 
 
 def solve_smooth(

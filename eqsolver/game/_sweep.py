@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ import numpy as np
 
 from eqsolver._base import EqsolverError, UsageError
 from eqsolver._ledger import BACKENDS, cell_key, solve_cells
-from eqsolver.game._equilibrium import Equilibrium, equilibrium
-from eqsolver.market import Arbitrageur, Consumers, Market, Population, Regime, Target, Value
+from eqsolver.game._document import records
+from eqsolver.game._equilibrium import equilibrium
+from eqsolver.game._strategies import Equilibrium
+from eqsolver.market import Arbitrageur, Consumers, Market, Population, Provider, Regime, Target, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,9 +59,9 @@ def varied(
                     for c in changed
                 )
             case "marginal-cost":
-                market = _providers(market, who, lambda p, v=value: replace(p, marginal_cost=v))  # type: ignore[misc]
+                market = _providers(market, who, partial(_at_cost, cost=value))
             case "capability" if who:
-                market = _providers(market, who, lambda p, v=value: replace(p, spend=p.spend / v))  # type: ignore[misc]
+                market = _providers(market, who, partial(_capable, times=value))
             case "price" if who:
                 market = market.at_prices({who: value})
             case "arbitrageurs" if not who:
@@ -99,7 +102,15 @@ def _worth(consumer: Consumers, factor: float) -> Consumers:
             return replace(consumer, parameters=(factor * low, factor * high))
 
 
-def _providers(market: Market, who: str, change: Callable[[Any], Any]) -> Market:
+def _at_cost(provider: Provider, cost: float) -> Provider:
+    return replace(provider, marginal_cost=cost)
+
+
+def _capable(provider: Provider, times: float) -> Provider:
+    return replace(provider, spend=provider.spend / times)
+
+
+def _providers(market: Market, who: str, change: Callable[[Provider], Provider]) -> Market:
     if who:
         market.positions([who], "sweep")
     return replace(market, providers=tuple(change(p) if who in ("", p.name) else p for p in market.providers))
@@ -185,14 +196,14 @@ def _key(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, floa
 
 def rows_of(found: Equilibrium) -> list[dict[str, Any]]:
     """The rows of `to_frame`, with None for what is undefined; with a bootstrap, each figure's 5 % and 95 % points too."""
-    rows = []
-    for row in found.to_frame().to_dict("records"):
+    told = []
+    for row in records(found):
         spread = found.bands.get(f"{row['regime']}, {row['prices']}", {})
-        named = {str(name): _defined(value) for name, value in row.items()}
+        named = {name: _defined(value) for name, value in row.items()}
         for name, (low, high) in spread.items():
             named |= {f"{name} p05": _defined(low), f"{name} p95": _defined(high)}
-        rows.append(named)
-    return rows
+        told.append(named)
+    return told
 
 
 def _defined(value: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
+from eqsolver.game._at_bounds import FLOOR, moved_to_bounds, pure_nearby
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._double_oracle import Mixed, double_oracle
@@ -33,7 +34,8 @@ class TwoPlayers:
     """What two players play, and what each could still gain.
 
     prices, probabilities : per player, (S,). deviations : per player. step : log distance of the ticks. rounds : restricted
-    games solved. stalled : the game on ticks did not end with its certificate.
+    games solved. stalled : the game on ticks did not end with its certificate. floor : money below which no profit counts as
+    larger, for relative ε.
     """
 
     prices: tuple[FloatArray, FloatArray]
@@ -42,11 +44,12 @@ class TwoPlayers:
     step: float
     rounds: int
     stalled: bool
+    floor: float
 
     @property
     def epsilon(self) -> float:
         """The larger of the players' ε, as a share of their profit."""
-        return max(d.epsilon / max(d.profit, np.finfo(float).tiny) for d in self.deviations)
+        return max(d.epsilon / max(d.profit, self.floor, np.finfo(float).tiny) for d in self.deviations)
 
     @property
     def expected(self) -> FloatArray:
@@ -82,23 +85,29 @@ def solve_two(
         game = finer if finer is not None else lattice(conduct, crowd, costs, bounds, step)
         finer = None
         opening = _opening(game, start) if first is None else _carried(game, *first)
-        mixed = double_oracle(_rows(game), opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
+        mixed = double_oracle(game.row, opening, tolerance=ON_TICKS, max_rounds=max_rounds, tell=tell)
         rounds += mixed.rounds
         first = tuple(game.ticks[p][mixed.actions[p]] for p in (0, 1)), step
         last = step == steps[-1]
+        prices = game.prices(0)[mixed.actions[0]], game.prices(1)[mixed.actions[1]]
+        floor = FLOOR * _revenue(conduct, crowd, prices, mixed.probabilities)
+        if tick is None and prices[0].size == prices[1].size == 1:
+            found = _off_ticks(conduct, crowd, costs, bounds, step, np.concatenate(prices), rounds, tolerance, last)
+            if found is not None:
+                tell(found.epsilon)
+                return found
         if tick is None and not last:
             finer = lattice(conduct, crowd, costs, bounds, step / 2)
-            if _gain_between(game, finer, mixed) > tolerance:
+            if _gain_between(game, finer, mixed, floor) > tolerance:
                 continue
-        prices = game.prices(0)[mixed.actions[0]], game.prices(1)[mixed.actions[1]]
 
-        def deviation(p: int, game: Lattice = game, mixed: Mixed = mixed, rival: Sequence[FloatArray] = prices) -> Deviation:
+        def deviation(p: int, game: Lattice = game, mixed: Mixed = mixed, floor: float = floor) -> Deviation:
             if tick is not None:
                 return _on_ticks(game, mixed, p)
-            return _anywhere(conduct, crowd, costs, bounds, game, mixed, rival[1 - p], p, tolerance)
+            return _anywhere(conduct, crowd, costs, bounds, game, mixed, p, tolerance, floor)
 
         first_one = deviation(0)
-        if first_one.epsilon > tolerance * first_one.profit and not last:
+        if first_one.epsilon > tolerance * max(first_one.profit, floor) and not last:
             continue
         found = TwoPlayers(
             prices=prices,
@@ -107,6 +116,7 @@ def solve_two(
             step=step,
             rounds=rounds,
             stalled=mixed.stalled,
+            floor=floor,
         )
         if best is None or found.epsilon <= best.epsilon:
             best = found
@@ -117,26 +127,57 @@ def solve_two(
     return best
 
 
-def _gain_between(game: Lattice, finer: Lattice, mixed: Mixed) -> float:
+def _revenue(
+    conduct: Conduct, crowd: Crowd, prices: tuple[FloatArray, FloatArray], shares: tuple[FloatArray, FloatArray]
+) -> float:
+    """What both are paid on average."""
+    first, second = np.meshgrid(*prices, indexing="ij")
+    pairs = np.column_stack([first.ravel(), second.ravel()])
+    return float(np.outer(*shares).ravel() @ (pairs * conduct.sold(crowd, pairs)).sum(axis=1))
+
+
+def _off_ticks(
+    conduct: Conduct,
+    crowd: Crowd,
+    costs: FloatArray,
+    bounds: FloatArray,
+    step: float,
+    prices: FloatArray,
+    rounds: int,
+    tolerance: float,
+    last: bool,
+) -> TwoPlayers | None:
+    """The pure equilibrium next to prices (2,) on ticks, if they are next to an end of what may be asked, or at last."""
+    starts = moved_to_bounds(prices, (0, 1), bounds, step) + last * [prices]
+    found = pure_nearby(conduct, crowd, (0, 1), starts, costs, bounds, tolerance)
+    if found is None:
+        return None
+    (first, second), deviations = found[0][:, None], found[1]
+    sure = np.ones(1), np.ones(1)
+    return TwoPlayers(
+        prices=(first, second),
+        probabilities=sure,
+        deviations=(deviations[0], deviations[1]),
+        step=0.0,
+        rounds=rounds,
+        stalled=False,
+        floor=FLOOR * _revenue(conduct, crowd, (first, second), sure),
+    )
+
+
+def _gain_between(game: Lattice, finer: Lattice, mixed: Mixed, floor: float) -> float:
     """The larger relative gain from a price halfway between two ticks: no certificate can be better than that."""
     gains = []
     for p in (0, 1):
         rival = np.searchsorted(finer.ticks[1 - p], 2 * game.ticks[1 - p][mixed.actions[1 - p]])
-        every = np.arange(finer.ticks[p].size)
-        payoffs = sum(
-            share * finer.profits(p, every, np.array([a])) for a, share in zip(rival, mixed.probabilities[1 - p], strict=True)
-        )
-        gains.append((float(np.max(payoffs)) - mixed.value[p]) / max(mixed.value[p], np.finfo(float).tiny))
+        payoffs = finer.against(p, rival, mixed.probabilities[1 - p])
+        gains.append((float(payoffs.max()) - mixed.value[p]) / max(mixed.value[p], floor, np.finfo(float).tiny))
     return float(max(gains))
 
 
-def _rows(game: Lattice) -> Callable[[int, int], FloatArray]:
-    every = [np.arange(len(n)) for n in game.ticks]
-    return lambda player, action: game.profits(player, every[player], np.array([action]))
-
-
 def _opening(game: Lattice, start: float) -> list[list[int]]:
-    return [[round(start * (n.size - 1))] for n in game.ticks]
+    """The lowest price is among the first, so that a war of undercutting that ends there need not be fought tick by tick."""
+    return [[0, round(start * (n.size - 1))] for n in game.ticks]
 
 
 def _carried(game: Lattice, ticks: Sequence[IntArray], step: float) -> list[list[int]]:
@@ -149,9 +190,7 @@ def _carried(game: Lattice, ticks: Sequence[IntArray], step: float) -> list[list
 
 
 def _on_ticks(game: Lattice, mixed: Mixed, player: int) -> Deviation:
-    rival = mixed.actions[1 - player], mixed.probabilities[1 - player]
-    every = np.arange(game.ticks[player].size)
-    payoffs = sum(share * game.profits(player, every, np.array([action])) for action, share in zip(*rival, strict=True))
+    payoffs = game.against(player, mixed.actions[1 - player], mixed.probabilities[1 - player])
     best = int(np.argmax(payoffs))
     gain = max(float(payoffs[best]) - float(mixed.value[player]), 0.0)
     return Deviation(gain=gain, missed=0.0, price=float(game.prices(player)[best]), profit=float(mixed.value[player]))
@@ -164,10 +203,11 @@ def _anywhere(
     bounds: FloatArray,
     game: Lattice,
     mixed: Mixed,
-    rival: FloatArray,
     player: int,
     tolerance: float,
+    floor: float,
 ) -> Deviation:
+    rival = game.prices(1 - player)[mixed.actions[1 - player]]
     others = np.repeat(rival[:, None], 2, axis=1)
     sales = Against(conduct=conduct, crowd=crowd, player=player, others=others, shares=mixed.probabilities[1 - player])
     low, high = bounds[player]
@@ -175,4 +215,5 @@ def _anywhere(
     cells = np.concatenate([[low], inner[(inner > low * (1 + 1e-9)) & (inner < high * (1 - 1e-9))], [high]])
     part = PART_OF_LIST if conduct.follows_list else PART
     limit = max(CELLS // rival.size, 8 * cells.size)
-    return sales.best_response(float(costs[player]), cells, float(mixed.value[player]), tolerance=tolerance * part, limit=limit)
+    profit = float(mixed.value[player])
+    return sales.best_response(float(costs[player]), cells, profit, tolerance=tolerance * part, limit=limit, scale=floor)

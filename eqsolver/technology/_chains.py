@@ -8,8 +8,6 @@ from eqsolver._base import FloatArray, IntArray
 from eqsolver._compiled import compiled
 from eqsolver.technology._schedule import REACH
 
-ROUNDS = 64
-
 
 @compiled
 def hulls(solved: FloatArray, cost: FloatArray, vertices: IntArray, count: IntArray) -> None:
@@ -31,64 +29,66 @@ def hulls(solved: FloatArray, cost: FloatArray, vertices: IntArray, count: IntAr
 
 @compiled
 def hull_of_nodes(
-    solved: FloatArray, cost: FloatArray, cell: IntArray, order: IntArray, begin: IntArray, top: float, vertices: IntArray
+    solved: FloatArray,
+    cost: FloatArray,
+    cell: IntArray,
+    cells: int,
+    last: int,
+    near: IntArray,
+    below: IntArray,
+    vertices: IntArray,
 ) -> int:
     """Positions of the vertices of the lower hull of very many points, in order of `solved`; how many there are.
 
     Parameters
     ----------
-    solved, cost : (K,). cell : (K,) which of C equal parts of [0, top] a point's `solved` lies in, -1 if it is left out.
-    order : (J,) the points not left out, by cell, the last one solving most. begin : (C + 1,) where each cell begins in it.
-    vertices : (V,) is written.
+    solved, cost : (K,). cell : (K,) which of so many equal parts of [0, solved[last]] a point's `solved` lies in, -1 if it is
+    left out. last : the point that solves most. near : points that are likely to be vertices, of those not left out, or none:
+    then the cheapest of each cell are taken. below : (K,) room to work in. vertices : (K,) is written.
 
     Notes
     -----
-    The cheapest point of every cell is a first guess. Points of a cell can lie below the hull only if its cheapest one costs
-    less than the hull at the cell's end; of those that do the lowest per cell is added, until there is none.
+    Only points below the hull of a few can be vertices of the hull of all, and most are seen not to be below it because they
+    cost no less than it does at their cell's end.
     """
-    cells = begin.size - 1
-    best = np.full(cells + 1, -1, dtype=np.int64)
     lowest = np.full(cells, np.inf)
+    if not near.size:
+        best = np.full(cells, -1, dtype=np.int64)
+        for k in range(cell.size):
+            c = cell[k]
+            if c >= 0 and cost[k] < lowest[c]:
+                best[c], lowest[c] = k, cost[k]
+        near = best[best >= 0]
+    n = _chain(solved, cost, np.append(near, last), vertices)
+    if not n:
+        return 0
+    at, ends = 0, np.zeros(cells, dtype=np.int64)
+    for c in range(cells):
+        edge = (c + 1) * solved[last] / cells + REACH
+        while at < n - 1 and solved[vertices[at]] < edge:
+            at += 1
+        lowest[c], ends[c] = _along(solved, cost, vertices, at, edge), at
+    found, slack = 0, 1e-12 * cost[vertices[n - 1]]
     for k in range(cell.size):
         c = cell[k]
         if c >= 0 and cost[k] < lowest[c]:
-            best[c], lowest[c] = k, cost[k]
-    best[cells] = order[-1]
-    candidates = best[best >= 0]
-    n = 0
-    for _ in range(ROUNDS):
-        candidates = candidates[np.argsort(solved[candidates])]
-        n = 0
-        for k in candidates:
-            n = _let_in(solved, cost, vertices, n, k)
-        below = np.full(cells, -1, dtype=np.int64)
-        found, first = 0, 0
-        slack = 1e-12 * cost[vertices[n - 1]]
-        for c in range(cells):
-            edge = (c + 1) * top / cells + REACH
-            while first < n - 1 and solved[vertices[first]] < c * top / cells - REACH:
-                first += 1
-            last = first
-            while last < n - 1 and solved[vertices[last]] < edge:
-                last += 1
-            if lowest[c] >= _along(solved, cost, vertices, last, edge) - slack:
-                lowest[c] = np.inf  # the hull only falls: closed for good
-                continue
-            deepest, v = slack, first
-            for k in order[begin[c] : begin[c + 1]]:
-                v = first
-                while v < last and solved[vertices[v]] < solved[k]:
-                    v += 1
-                depth = _along(solved, cost, vertices, v, solved[k]) - cost[k]
-                if depth > deepest and k != vertices[v]:
-                    deepest, below[c] = depth, k
-            if below[c] >= 0:
+            v = ends[c]
+            while v and solved[vertices[v - 1]] >= solved[k]:
+                v -= 1
+            if cost[k] < _along(solved, cost, vertices, v, solved[k]) - slack:
+                below[found] = k
                 found += 1
-            else:
-                lowest[c] = np.inf
-        if not found:
-            break
-        candidates = np.append(vertices[:n], below[below >= 0])
+    if found:
+        n = _chain(solved, cost, np.append(vertices[:n], below[:found]), vertices)
+    return n
+
+
+@compiled
+def _chain(solved: FloatArray, cost: FloatArray, points: IntArray, vertices: IntArray) -> int:
+    """The lower hull of some points: `vertices` is written; how many there are."""
+    n = 0
+    for k in points[np.argsort(solved[points])]:
+        n = _let_in(solved, cost, vertices, n, k)
     return n
 
 

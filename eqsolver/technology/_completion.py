@@ -10,7 +10,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.technology._hull import lower_hulls
-from eqsolver.technology._optima import Optima
+from eqsolver.technology._optima import NONE, Optima
 from eqsolver.technology._set import ProductionSet, Stretches
 from eqsolver.technology._technology import Technology
 
@@ -20,11 +20,15 @@ DIGITS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Solved:
-    """What is cheapest at one price vector: policies on the lower hull, and the cheapest for each level (-1 for none)."""
+    """What is cheapest at one price vector: policies on the lower hull, and the cheapest for each level (-1 for none).
+
+    nodes : of the grid, at which the policies on the hull end.
+    """
 
     prices: FloatArray
     hull: IntArray
     at_level: IntArray
+    nodes: IntArray
 
 
 @dataclass(slots=True, eq=False)
@@ -88,18 +92,18 @@ class Completion:
         """(K,) pass and (K, M) units in the order found, which the indices of `Solved` refer to."""
         return self._solved[: self._size], self._units[: self._size]
 
-    def solve_at(self, prices: FloatArray) -> list[Solved]:
-        """The optimum at each of R price vectors (R, M), solved once each."""
+    def solve_at(self, prices: FloatArray, near: Sequence[IntArray] = ()) -> list[Solved]:
+        """The optimum at each of R price vectors (R, M), solved once each. near : for each, as in `Optima.at`, or none."""
         access = list(self.made.access)
         found = []
-        for row in prices:
+        for row, nodes in zip(prices, near or [NONE] * len(prices), strict=True):
             key = np.ascontiguousarray(row).tobytes()
             if key not in self.solved_at:
-                best = self._optima.at(row[access])
+                best = self._optima.at(row[access], nodes)
                 ids = self._register(best.solved, access, best.units)
                 hull, at_level = ids[: best.vertices], np.full(self.levels.size, -1, dtype=np.int64)
                 at_level[: ids.size - hull.size] = ids[hull.size :]
-                self.solved_at[key] = Solved(prices=row, hull=hull, at_level=at_level)
+                self.solved_at[key] = Solved(prices=row, hull=hull, at_level=at_level, nodes=best.nodes[: hull.size])
             found.append(self.solved_at[key])
         return found
 
@@ -136,14 +140,15 @@ class Completion:
         -----
         Costs are concave in the price, so between two prices where the optimum is known it is no less than their chord and
         no more than the policies of both; where the two differ the crossing of their tangents is solved, until they do
-        not (Eisner & Severance 1976). The gap is concave too, 0 at both ends: nowhere more than twice that of the middle.
+        not (Eisner & Severance 1976). What is known costs no more than both tangents, and its gap to the chord is concave and 0
+        at both ends, so nowhere more than twice that of the middle.
         """
         grid = np.geomspace(low, high, 17)
         known = dict(zip(grid, self.solve_at(_line(base, mover, grid)), strict=True))
         cells = list(itertools.pairwise(grid))
         worst, spent = 0.0, grid.size
         while cells:
-            open_cells, new = [], []
+            open_cells, new, near = [], [], []
             for a, b in cells:
                 gap, crossing = self._gap(known[a], known[b], mover)
                 if gap <= tolerance or spent >= limit or not a * (1 + 1e-12) < crossing < b * (1 - 1e-12):
@@ -152,8 +157,9 @@ class Completion:
                 spent += 1
                 open_cells.append((a, crossing, b))
                 new.append(crossing)
+                near.append(np.union1d(known[a].nodes, known[b].nodes))
             if new:
-                known |= zip(new, self.solve_at(_line(base, mover, np.array(new))), strict=True)
+                known |= zip(new, self.solve_at(_line(base, mover, np.array(new)), near), strict=True)
             cells = [cell for a, x, b in open_cells for cell in ((a, x), (x, b))]
         self.shortfall = max(self.shortfall, worst)
         return worst
@@ -172,14 +178,18 @@ class Completion:
         needs = [np.vstack([end, units[ids]]) for end, ids in zip(ends[:2], self._levels_of(left, right), strict=True)]
         cost = [need @ at.prices for need, at in zip(needs, (left, right), strict=True)]
         known = np.append(ends[2] @ middle, np.minimum(*(units[ids] @ middle for ids in self._levels_of(left, right))))
-        with np.errstate(invalid="ignore"):
-            gap = np.where(known > 0, 2 * (known - (cost[0] + cost[1]) / 2) / known, 0.0)
+        falls = needs[0][:, mover] - needs[1][:, mover]
+        turns = falls > 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            crossing = (cost[1] - cost[0] + a * needs[0][:, mover] - b * needs[1][:, mover]) / falls
+            crossing = np.where(turns, np.clip(crossing, a, b), middle[mover])
+            along = (crossing - a) / (b - a)
+            peak = cost[0] + (crossing - a) * needs[0][:, mover]
+            chord = (1 - along) * cost[0] + along * cost[1]
+            gap = np.minimum(2 * (known - (cost[0] + cost[1]) / 2) / known, np.where(turns, (peak - chord) / peak, 0.0))
+        gap = np.where(known > 0, np.maximum(gap, 0.0), 0.0)
         worst = int(np.argmax(gap))
-        slopes = [need[worst, mover] for need in needs]
-        if not slopes[0] > slopes[1]:
-            return max(float(gap[worst]), 0.0), float("nan")
-        crossing = (cost[1][worst] - cost[0][worst] + a * slopes[0] - b * slopes[1]) / (slopes[0] - slopes[1])
-        return max(float(gap[worst]), 0.0), float(crossing)
+        return float(gap[worst]), float(crossing[worst]) if turns[worst] else float("nan")
 
     @staticmethod
     def _levels_of(left: Solved, right: Solved) -> tuple[IntArray, IntArray]:

@@ -10,6 +10,7 @@ from eqsolver._base import FloatArray, IntArray
 from eqsolver.technology._schedule import REACH
 from eqsolver.technology._technology import Technology
 
+NONE = np.zeros(0, dtype=np.int64)
 CELLS = 4096
 """Parts of the range of pass from each of which the hull's search starts with one node."""
 
@@ -36,21 +37,20 @@ class Optima:
         self._shape = np.array(made.survival.shape, dtype=np.int64)
         self._solved = made.solved.ravel()
         allowed = made.allowed.ravel()
-        self._top = float(self._solved[allowed].max())
-        cell = np.minimum(self._solved * (CELLS / max(self._top, REACH)), CELLS - 1).astype(np.int32)
+        top = float(self._solved[allowed].max())
+        cell = np.minimum(self._solved * (CELLS / max(top, REACH)), CELLS - 1).astype(np.int32)
         self._cell = np.where(allowed, cell, np.int32(-1))
-        self._order = np.argsort(self._cell, kind="stable")[allowed.size - int(allowed.sum()) :]
-        furthest = int(np.argmax(self._solved[self._order]))
-        self._order[[furthest, -1]] = self._order[[-1, furthest]]
-        self._begin = np.searchsorted(self._cell[self._order], np.arange(CELLS + 1))
+        self._last = int(np.argmax(np.where(allowed, self._solved, -1.0)))
         reached = np.searchsorted(levels, self._solved + REACH, side="right").astype(np.int32)
         self._reached = np.where(allowed, reached, np.int32(-1))
         self._levels = levels
         self._value, self._move = np.empty(self._solved.size), np.empty(self._solved.size, dtype=np.int8)
-        self._vertices = np.empty(2 * CELLS + 2, dtype=np.int64)
+        self._below, self._vertices = np.empty((2, self._solved.size), dtype=np.int64)
 
-    def at(self, prices: FloatArray) -> Best:
+    def at(self, prices: FloatArray, near: IntArray = NONE) -> Best:
         """The cheapest policies at prices (A,) of the providers in access.
+
+        near : nodes that are likely to be on the hull, such as those at other prices not far away; only time depends on them.
 
         Notes
         -----
@@ -61,7 +61,7 @@ class Optima:
         from eqsolver.technology._scan import cheapest_paths, needed
 
         cheapest_paths(self._edges, self._shape, np.ascontiguousarray(prices), self._value, self._move)
-        count = hull_of_nodes(self._solved, self._value, self._cell, self._order, self._begin, self._top, self._vertices)
+        count = hull_of_nodes(self._solved, self._value, self._cell, CELLS, self._last, near, self._below, self._vertices)
         at_level = np.full(self._levels.size, -1, dtype=np.int64)
         if at_level.size:
             cheapest_nodes(self._value, self._reached, at_level)

@@ -20,6 +20,9 @@ def cheapest_paths(
     prices : (A,). value : (nodes,) and move : (nodes,) are written; the move of the origin is -1.
     """
     A, inner = shape.size, shape[-1]
+    if A == 2:
+        _on_two_axes(edges[0], edges[1], inner, prices, value, move)
+        return
     strides, at = _strides(shape), np.zeros(shape.size, dtype=np.int64)
     for base in range(0, value.size, inner):
         for k in range(inner):
@@ -42,6 +45,26 @@ def cheapest_paths(
             if at[a] < shape[a]:
                 break
             at[a] = 0
+
+
+@compiled
+def _on_two_axes(
+    down: FloatArray, along: FloatArray, inner: int, prices: FloatArray, value: FloatArray, move: IntArray
+) -> None:
+    """`cheapest_paths`, a row at a time: only the second of two short loops waits for the node before."""
+    from_above = np.full(inner, np.inf)
+    from_above[0] = 0.0
+    for row in range(0, value.size, inner):
+        if row:
+            for k in range(inner):
+                from_above[k] = value[row - inner + k] + prices[0] * down[row - inner + k]
+        cost = from_above[0]
+        value[row], move[row] = cost, 0
+        for k in range(1, inner):
+            through, above = cost + prices[1] * along[row + k - 1], from_above[k]
+            cost = min(above, through)
+            value[row + k], move[row + k] = cost, through < above
+    move[0] = -1
 
 
 @compiled

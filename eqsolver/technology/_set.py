@@ -98,7 +98,9 @@ def cheapest_from(cost: FloatArray, first: IntArray) -> IntArray:
     K = cost.shape[1]
     reverse = cost[:, ::-1]
     cheapest = np.minimum.accumulate(reverse, axis=1)
-    place = np.maximum.accumulate(np.where(reverse <= cheapest, np.arange(K), 0), axis=1)
+    cheaper = np.ones(cost.shape, dtype=bool)
+    cheaper[:, 1:] = reverse[:, 1:] < cheapest[:, :-1]
+    place = np.maximum.accumulate(np.where(cheaper, np.arange(K), 0), axis=1)
     found: IntArray = K - 1 - place[:, K - 1 - first]
     return found
 

@@ -48,6 +48,34 @@ def test_alike_providers_sell_at_marginal_cost() -> None:
         assert regime.outcome.profit.sum() <= 0.03 * regime.outcome.revenue.sum()
 
 
+CROWDS = {
+    "uniform": Population(distribution="uniform", parameters=(0.0, 6.0)),
+    "lognormal": Population(distribution="lognormal", parameters=(2.0, 1.0)),
+    "value": Value(value=4.0),
+    "target": Target(level=0.5, budget=3.0),
+}
+
+
+@pytest.mark.parametrize("who", CROWDS)
+@pytest.mark.parametrize("costs", [(0.6, 0.6), (0.5, 0.4), (0.4, 0.5, 0.7)])
+def test_alike_providers_end_at_the_second_lowest_cost_at_any_price(costs: tuple[float, ...], who: str) -> None:
+    """Bertrand: undercutting p pays (p - c) for all that is sold, so the lowest price is the second-lowest cost, exactly."""
+    p, c = sympy.symbols("p c", positive=True)
+    limit = sympy.solve(sympy.Eq(p - c, 0), p)[0]
+    providers = tuple(one(name, 0.5, marginal_cost=cost) for name, cost in zip("abc", costs, strict=False))
+    market = Market(name="bertrand", providers=providers, weights=[1.0], max_budget=4.0)
+    for tick in (None, 0.005):
+        found = equilibrium(market, consumers=[CROWDS[who]], regimes=["direct", "competitive"], tick=tick)
+        for regime in found.regimes.values():
+            second = float(limit.subs(c, sorted(costs)[1]))
+            assert regime.kind == "pure"
+            assert regime.certified
+            assert regime.expected_price.min() == pytest.approx(second, rel=1e-12 if tick is None else 0.01)
+            paid = regime.outcome.revenue.sum()
+            assert paid > 0
+            assert regime.outcome.profit.sum() == pytest.approx(paid * (1 - min(costs) / second), abs=0.01 * bool(tick) * paid)
+
+
 @pytest.mark.parametrize("kind", ["target", "value"])
 def test_a_monopolist_takes_the_whole_budget(kind: str) -> None:
     """One provider, one type: the price at which a level costs its budget; for a value type, its value per solution."""
@@ -222,12 +250,12 @@ def test_one_consumer_type_is_won_by_who_can_serve_it_for_less(consumer: Value |
     The value type is sold two attempts, 1.5 units for three quarters; it may be left as well off as the other would make it.
     """
     market = Market(name="one type", providers=(one("a", 0.5, 1.0), one("b", 0.5, 2.0)), weights=[1.0], max_budget=2.0)
-    found = equilibrium(market, consumers=[consumer], regimes=["direct"], tolerance=0.02)
+    found = equilibrium(market, consumers=[consumer], regimes=["direct"])
     regime = found.regimes["direct"]
     assert regime.certified
     assert (regime.missed == 0.0).all(), "finite types: every breakpoint is known"
     assert regime.outcome.units[0, 1] == pytest.approx(0.0, abs=1e-6)
-    assert regime.expected_price[0] == pytest.approx(highest, rel=0.02)
+    assert regime.expected_price[0] == pytest.approx(highest, rel=1e-8)
     assert regime.outcome.served[0] == pytest.approx(1.0)
 
 
@@ -242,6 +270,9 @@ def test_prices_at_the_bounds() -> None:
     low = equilibrium(alike, consumers=rich, regimes=["direct"], price_bounds=(0.9, 2.0), tick=0.01).regimes["direct"]
     assert low.relative.max() <= 1e-9
     assert low.prices.min() >= 0.9
+    lowest = equilibrium(alike, consumers=rich, regimes=["direct"], price_bounds=(0.9, 2.0)).regimes["direct"]
+    assert lowest.certified
+    assert lowest.prices.tolist() == [[0.9, 0.9]]
     assert low.expected_price.min() <= 0.9 * 1.01**2
 
 
