@@ -12,15 +12,17 @@ import numpy as np
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.game._bands import Spread, bands, differences
 from eqsolver.game._certificate import Deviation
+from eqsolver.game._completed import Completed, solve_completed
 from eqsolver.game._consumers import Crowd, crowd
 from eqsolver.game._demand import Demand
-from eqsolver.game._many_players import Played, solve_many
 from eqsolver.game._outcome import Outcome, cross_price, outcome
+from eqsolver.game._price_table import Played, Together
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import BUILT_IN, Stage
 from eqsolver.game._responses import Responses, responses
 from eqsolver.game._sales import Conduct
 from eqsolver.game._smooth import served, solve_smooth
+from eqsolver.game._together import TOLERATED
 from eqsolver.game._two_players import TwoPlayers, solve_two
 from eqsolver.market import Consumers, Market
 from eqsolver.technology import Accounting, Allocation, rules
@@ -46,6 +48,7 @@ class Strategies:
     """What is played in one regime, how exact it is, and what it means. Axes: M providers, S price vectors.
 
     kind : `pure`, `mixed`, `cce` (coarse correlated), `cycle` (best responses that did not settle) or `posted`.
+    players : positions of the providers that move.
     prices : (S, M) price vectors played. shares : (S,) their probabilities.
     epsilon : (M,) money, an upper bound on what any deviation gains; 0 for providers that do not move. missed : (M,) the part
         of it that rests on a bound rather than on a deviation found. relative : (M,) over profit.
@@ -57,9 +60,12 @@ class Strategies:
     mass : how many consumers there are.
     others : expected prices (M,) of other equilibria found from other starts.
     path : (T, M) price vectors that iterated best responses went through, if they were iterated.
+    completed : with more than two providers, how policies were completed where it is played.
+    together : of three or more that draw prices, how far the draw is from each drawing by itself.
     """
 
     kind: str
+    players: tuple[int, ...]
     prices: FloatArray
     shares: FloatArray
     epsilon: FloatArray
@@ -76,6 +82,8 @@ class Strategies:
     mass: float
     others: tuple[FloatArray, ...]
     path: FloatArray
+    completed: Completed | None = None
+    together: Together | None = None
 
     @property
     def expected_price(self) -> FloatArray:
@@ -177,7 +185,8 @@ def equilibrium(
         market's highest price.
     demand : how consumers pick a seller; None: whoever offers them most. See `Logit` and `Balanced`.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
-    tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
+    tolerance : relative ε wanted (three times as much in `matching`; where three or more draw prices, 0.01 is enough).
+    max_rounds : restricted games, or best responses.
     accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
         which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
     response_map : where two providers move, work out what each would answer to the other's prices, for a figure.
@@ -191,8 +200,11 @@ def equilibrium(
     Notes
     -----
     THEORY section 7. Two providers alone: double oracle on log-spaced ticks, halved until the certificate of the continuous
-    game holds. Otherwise iterated best responses; where they cycle, double oracle for two players, and for more a coarse
-    correlated equilibrium, named as such. Every ε is a bound over all prices within the bounds, not only ticks.
+    game holds. Otherwise iterated best responses; where they cycle, double oracle for two players, and for more regret
+    matching: a sample of the independent strategies that it settles on, reweighed as little as leaves nobody a gain; a coarse
+    correlated equilibrium, named as such, and told how far it is from independent draws. Where there is none near, the one
+    that leaves least to gain. With more than two providers policies are completed where the game is played, and it is played
+    again, until that moves no profit by more than 1 %. Every ε is a bound over all prices within the bounds, not only ticks.
     """
     say = progress or (lambda what, share: None)
     if bootstrap < 0 or seed < 0:
@@ -215,6 +227,7 @@ def equilibrium(
         targets=crowded.levels,
         points=points,
         private=hidden,
+        every_level=demand is not None,
     )
     names = [name for name in market.names if name not in private] if strategic is None else list(strategic)
     if set(names) & set(private):
@@ -310,6 +323,7 @@ class _Game:
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
         self._costs[list(stage.private)] = stage.market.prices[list(stage.private)]
+        self._drawn: dict[str, tuple[Played, Completed]] = {}
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
@@ -418,36 +432,27 @@ class _Game:
     def _many(
         self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tolerance: float, tell: Callable[[float], None]
     ) -> Strategies:
-        market = self._stage.market
         if not self._players:
             return self.posted(conduct)
-        played: Played | None = None
-        for left in reversed(range(COMPLETIONS)):
-            played = solve_many(
-                conduct,
+        units = "quotes" if name in ("monopoly", "competitive") else name  # the same units are bought, so one game
+        wider = max(self._tolerance, TOLERATED) if self._tick is None else self._tolerance
+        if units not in self._drawn:
+            self._drawn[units] = solve_completed(
+                self._stage,
+                lambda: self._stage.conduct(name, own),
                 self._crowd,
                 self._players,
-                market.prices,
                 self._costs,
-                self._stage.bounds,
                 tick=self._tick,
                 tolerance=tolerance,
+                drawn_tolerance=wider,
                 max_rounds=self._max_rounds,
-                before=played,
                 tell=tell,
             )
-            likely = played.prices[np.argsort(-played.shares)[:LINES]]
-            rows = [*likely]
-            for i, deviation in zip(self._players, played.deviations, strict=True):
-                rows.append(likely[0].copy())
-                rows[-1][i] = deviation.price
-            if not self._stage.extend(np.array(rows)) or not left:  # at last only to know what is still left out
-                break
-            conduct = self._stage.conduct(name, own)
-        assert played is not None, "at least one game is solved"
+        played, completed = self._drawn[units]
         return self._made(
             played.kind,
-            conduct,
+            self._stage.conduct(name, own),
             played.prices,
             played.shares,
             dict(zip(self._players, played.deviations, strict=True)),
@@ -455,7 +460,9 @@ class _Game:
             rounds=played.rounds,
             others=(),
             path=played.path,
-            tolerance=tolerance,
+            tolerance=tolerance if played.together is None else wider,
+            completed=completed,
+            together=played.together,
         )
 
     def _made(
@@ -471,6 +478,8 @@ class _Game:
         others: tuple[FloatArray, ...],
         path: FloatArray,
         tolerance: float = np.inf,
+        completed: Completed | None = None,
+        together: Together | None = None,
     ) -> Strategies:
         likely = np.argsort(-shares)[:QUOTED]
         if self._demand is None:
@@ -489,6 +498,7 @@ class _Game:
             relative[i] = deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
         return Strategies(
             kind=kind,
+            players=self._players,
             prices=prices,
             shares=shares,
             epsilon=epsilon,
@@ -505,6 +515,8 @@ class _Game:
             mass=self._crowd.mass,
             others=others,
             path=path,
+            completed=completed,
+            together=together,
         )
 
 

@@ -51,7 +51,8 @@ class Stage:
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
     points : grid points per provider (with two of them, of the grid on which it is looked where schedules turn); None: by
-    their number. private : providers that only arbitrageurs can buy from.
+    their number. private : providers that only arbitrageurs can buy from. every_level : single policies are wanted for
+    every level of the list in all regimes, not only where customers follow it.
     """
 
     market: Market
@@ -60,8 +61,10 @@ class Stage:
     targets: FloatArray
     points: int | None = None
     private: tuple[int, ...] = ()
+    every_level: bool = True
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
+    _quoted: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
     _searches: dict[tuple[int, ...], Completion] = field(default_factory=dict)
     _growths: dict[tuple[int, ...], Growth] = field(default_factory=dict)
 
@@ -85,7 +88,7 @@ class Stage:
         raise UsageError(f"unknown regime {name!r}; there are {', '.join((*BUILT_IN, *regimes))}")
 
     def _of(self, arbitrageurs: Sequence[Arbitrageur], *, follows_list: bool, alike: bool) -> Conduct:
-        options = [self._menus(who) for who in arbitrageurs]
+        options = [self._menus(who, listed=follows_list or self.every_level) for who in arbitrageurs]
         states = tuple(
             (float(np.prod([share for share, _ in drawn])), tuple(menu for _, menu in drawn if menu is not None))
             for drawn in itertools.product(*options)
@@ -98,10 +101,18 @@ class Stage:
             alike=alike,
         )
 
-    def _menus(self, who: Arbitrageur) -> list[tuple[float, Menu | None]]:
-        """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
+    def _menus(self, who: Arbitrageur, *, listed: bool) -> list[tuple[float, Menu | None]]:
+        """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them.
+
+        listed : single policies are wanted for all levels of the list; otherwise fewer may do.
+        """
         if not who.policies:
-            supply = self._supply(self.market.positions(who.access or self.market.names, who.name))
+            key = tuple(sorted(self.market.positions(who.access or self.market.names, who.name)))
+            supply = self._supply(key)
+            if key in self._growths and not listed:
+                if key not in self._quoted:
+                    self._quoted[key] = self._growths[key].found(self.targets)
+                supply = self._quoted[key]
             return [(1.0, _menu(who, supply))]
         found: list[tuple[float, Menu | None]] = []
         for policy in who.policies:
@@ -129,9 +140,11 @@ class Stage:
                 added += len(search) - before
                 self._supplies[key] = search.found()
         for key, growth in self._growths.items():
+            before = len(growth)
             if growth.grow(prices) > GROWN_ENOUGH:
-                added += 1
-            self._supplies[key] = growth.found()
+                added += len(growth) - before
+            self._supplies[key] = growth.found(growth.levels)
+            self._quoted.pop(key, None)
         return added
 
     @property
@@ -144,8 +157,7 @@ class Stage:
         """The largest share by which a policy left out may be cheaper, on the lines searched."""
         return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
 
-    def _supply(self, access: Sequence[int]) -> ProductionSet:
-        key = tuple(sorted(access))
+    def _supply(self, key: tuple[int, ...]) -> ProductionSet:
         if key not in self._supplies:
             self._supplies[key] = self._built(key)
         return self._supplies[key]
@@ -169,7 +181,7 @@ class Stage:
         if isinstance(made, Wide):
             self._growths[key] = Growth(made, levels)
             self._growths[key].grow(self._seeds(useful))
-            return self._growths[key].found()
+            return self._growths[key].found(levels)
         search = self._searches[key] = Completion(made=made, levels=levels)
         for i in made.access:
             search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)

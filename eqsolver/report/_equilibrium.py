@@ -49,8 +49,31 @@ def print_equilibrium(solved: Equilibrium, console: Console) -> None:
             for other in found.others:
                 listed = ", ".join(f"{provider} {digits(float(p))}" for provider, p in zip(names, other, strict=True))
                 say(console, f"{name}: another start led to other expected prices: {listed}.", "yellow")
+        for name, found in solved.regimes.items():
+            _completion(name, found, console)
+            _together(name, found, names, console)
         for name in solved.uncertified:
             say(console, f"{name}: the certificate is not within the tolerance of {solved.tolerance:g}.", "yellow")
+
+
+def _completion(name: str, found: Strategies, console: Console) -> None:
+    if found.completed is None or not found.completed.rounds:
+        return
+    done = found.completed
+    told = f"{name}: policies were completed {counted(done.rounds, 'time')} where it is played, {done.added:,} more are held"
+    told += f"; the last time no profit, played or by deviation, changed by more than {percent(done.change)} %."
+    say(console, told, "" if done.settled else "yellow")
+
+
+def _together(name: str, found: Strategies, names: tuple[str, ...], console: Console) -> None:
+    if found.together is None:
+        return
+    drawn = found.together
+    worst = int(np.argmax(drawn.alone))
+    told = f"{name}: {counted(found.shares.size, 'price vector')}, drawn together; {percent(drawn.moved)} % of the probability"
+    told += " was moved from independent draws, which by themselves would leave gains of about "
+    told += f"{percent(float(drawn.alone[worst]))} % (standard error {percent(float(drawn.error[worst]))}) to"
+    say(console, f"{told} {names[found.players[worst]]}, the largest.")
 
 
 def consumers(solved: Equilibrium) -> str:
