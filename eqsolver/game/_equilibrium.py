@@ -460,7 +460,7 @@ class _Game:
             rounds=played.rounds,
             others=(),
             path=played.path,
-            tolerance=tolerance if played.together is None else wider,
+            tolerance=wider if played.kind == "cce" else tolerance,
             completed=completed,
             together=played.together,
         )

@@ -13,7 +13,7 @@ from eqsolver.game._near_independence import nearest_to_independence
 from eqsolver.game._price_table import Played, Table, Together, deviations_from, nearest, relative
 from eqsolver.game._regret_matching import drawn, regret_matching
 
-DRAWS = 256
+DRAWS = 192
 """Price vectors drawn from the strategies."""
 ROUNDS, AGAIN = 200, 80
 """Of regret matching, at most: at first, and from the strategies of a game little different."""
@@ -31,6 +31,8 @@ CLOSE, BETWEEN = 0.02, 4
 tried beside them."""
 CUTS = 3
 """Certificates whose deviations are added before the best draw so far is taken."""
+SELDOM, SPARSE = 1e-4, 4
+"""Of ticks that are played with no larger probability one in so many is looked at as a deviation; certificates look at all."""
 AT_ONCE = 16
 
 
@@ -76,19 +78,18 @@ def play_together(
         movers = list(game.players)
         sample[:, movers] *= np.exp(game.step * (rng.random((DRAWS, len(movers))) - 0.5))
         sample[:, movers] = np.clip(sample[:, movers], game.bounds[movers, 0], game.bounds[movers, 1])
-    payoffs, gains = looked_at(game, sample, own)
-    alone = [gain.mean(axis=0) for gain in gains]
-    best = [int(np.argmax(gain)) for gain in alone]
-    scale = np.maximum(payoffs.mean(axis=0), floor)
+    tried = [prices[_near(p)] if smeared else prices for prices, p in zip(own, found.strategies, strict=True)]
+    payoffs, gains = looked_at(game, sample, tried)
+    nothing = np.zeros(len(tried))
     together = Together(
         strategies=found.strategies,
         sample=sample,
         payoffs=payoffs,
-        own=tuple(own),
+        own=tuple(tried),
         gains=gains,
         moved=0.0,
-        alone=np.array([max(gain[b], 0.0) for gain, b in zip(alone, best, strict=True)]) / scale,
-        error=np.array([gain[:, b].std() for gain, b in zip(gains, best, strict=True)]) / np.sqrt(DRAWS) / scale,
+        alone=nothing,
+        error=nothing,
     )
     return replace(
         before,
@@ -100,6 +101,12 @@ def play_together(
         rounds=before.rounds + found.rounds,
         together=together,
     )
+
+
+def _near(probabilities: FloatArray) -> IntArray:
+    """Positions of the ticks that are played now and then, and every so many of the others."""
+    played: IntArray = np.flatnonzero((probabilities > SELDOM) | (np.arange(probabilities.size) % SPARSE == 0))
+    return played
 
 
 def looked_at(game: Table, sample: FloatArray, own: Sequence[FloatArray]) -> tuple[FloatArray, tuple[FloatArray, ...]]:
@@ -138,16 +145,18 @@ def certified(
     best: Played | None = None
     if tick is None:
         together = _with(game, together, _between(game, together, floor))
+    together = _independently(together, floor)
     for _ in range(CUTS):
         aim = PART * tolerance if tick is None else ON_TICKS
         chosen = nearest_to_independence(together.payoffs, together.gains, aim=aim, floor=floor)
         on = chosen.shares > 0
         prices, shares = together.sample[on], chosen.shares[on]
+        near: Together | None = replace(together, moved=chosen.moved)
         if tick is not None and chosen.gain.max() > 0:
             start = [tuple(nearest(game, row)) for row in prices]
             drawn_, more = coarse_correlated(game.regrets, start, floor=floor, tolerance=1e-9, max_rounds=max_rounds, tell=tell)
             prices, shares = game.prices(np.array(drawn_.profiles)), drawn_.shares
-            played = replace(played, rounds=played.rounds + more)
+            played, near = replace(played, rounds=played.rounds + more), None
         deviations = deviations_from(game, prices, shares, tolerance, tick)
         worst = max(relative(deviation, floor) for deviation in deviations)
         tell(worst)
@@ -156,7 +165,7 @@ def certified(
             prices=prices,
             shares=shares,
             deviations=deviations,
-            together=replace(together, moved=chosen.moved),
+            together=near,
         )
         if best is None or worst < max(relative(deviation, floor) for deviation in best.deviations):
             best = now
@@ -166,6 +175,16 @@ def certified(
         together = _with(game, together, new)
     assert best is not None, "there is a draw"
     return best
+
+
+def _independently(together: Together, floor: float) -> Together:
+    """With what deviations gain from the sample as it is, which stands for independent draws."""
+    best = [int(np.argmax(gain.mean(axis=0))) for gain in together.gains]
+    scale = np.maximum(together.payoffs.mean(axis=0), floor)
+    gained = np.stack([gain[:, b] for gain, b in zip(together.gains, best, strict=True)], axis=1) / scale
+    return replace(
+        together, alone=np.maximum(gained.mean(axis=0), 0.0), error=gained.std(axis=0) / np.sqrt(len(together.sample))
+    )
 
 
 def _between(game: Table, together: Together, floor: float) -> list[FloatArray]:

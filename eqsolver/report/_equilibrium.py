@@ -22,6 +22,8 @@ KINDS = {
     "cycle": "best responses did not settle: the least ε they visited",
     "posted": "posted",
 }
+PAIRS_SHOWN = 8
+"""Pairs of providers whose effects on each other are printed, the largest."""
 DEMANDS = {
     "logit": "customers have tastes among sellers; surplus leaves those tastes out",
     "balanced": "a marketplace shares the traffic for each level among all who sell it, by a power of their price",
@@ -144,11 +146,17 @@ def _effects(solved: Equilibrium, console: Console) -> None:
     pairs = [(i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
     if not pairs:
         return
+    every = [found.cross_price for found in (*solved.posted.values(), *solved.regimes.values())]
+    size = {(i, j): max(abs(float(effects[i, j])) for effects in every) for i, j in pairs}
+    largest = sorted(pairs, key=lambda pair: -size[pair])[:PAIRS_SHOWN]
+    left, pairs = len(pairs) - len(largest), [pair for pair in pairs if pair in largest]
     groups = []
     for title, group in (("posted prices", solved.posted), ("equilibrium", solved.regimes)):
         cells = tuple(tuple(_effect(float(found.cross_price[i, j])) for found in group.values()) for i, j in pairs)
         groups.append(Group(title, tuple(f"{names[i]} / {names[j]}" for i, j in pairs), cells))
     show(console, "Units of the first per price of the second: + substitutes, - complements", _key(solved), groups)
+    if left:
+        say(console, f"{counted(left, 'other pair')}, of smaller effects, in the JSON object.")
 
 
 def _changes(solved: Equilibrium, console: Console) -> None:
