@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.estimate._margins import Best, cheapest, highest, judged_levels
+from eqsolver.estimate._margins import Best, cheapest, judged_levels
+from eqsolver.estimate._play import Purchases, Stall, purchases, stalls
 from eqsolver.estimate._policies import Policies, policies
 from eqsolver.market import Geometric, Market, Sampled
 from eqsolver.technology import Block
@@ -17,10 +18,12 @@ COST_ERROR = 0.01
 """An error of this share of a level's cost counts as one."""
 SOLVED_ERROR = 0.003
 """So does an error of this size in what a policy solves, at a cost that is right for it."""
+PAID_WEIGHT = 0.5
+"""Weight of what a policy pays one provider, beside what it costs."""
 WINDOW = 0.004
 """Width in performance over which the slope of a cost curve is taken."""
-BROAD_LEVELS, BROAD_POINTS, BROAD_WEIGHT = 20, 400, 0.5
-"""Levels from 0 to the reach, at posted prices and with each provider's price doubled and halved; their grid; their weight."""
+PLAY_WEIGHT = 0.5
+"""Weight of policies that matter at other prices, beside one at posted prices whose margin is judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +61,7 @@ class Watched:
 
     positions : of its providers in the whole market. logs : the market itself. levels, best : judged levels and the logs'
     cheapest offers and schedules there. wanted : policies known to matter. emphasis : (L,) weight of each judged level.
+    stalls, play : where consumers buy at other prices, and what they buy there in the logs.
     """
 
     positions: tuple[int, ...]
@@ -66,10 +70,13 @@ class Watched:
     best: Best
     wanted: Wanted
     emphasis: FloatArray
+    stalls: tuple[Stall, ...]
+    play: tuple[Purchases, ...]
 
-    def with_policies_of(self, found: Best) -> Watched:
+    def with_policies_of(self, found: Best, play: Sequence[Purchases]) -> Watched:
         """Also those that are cheapest among classes: whatever these exploit is to cost what it costs in the logs."""
-        return replace(self, wanted=self.wanted.and_also(_at_levels(self.levels, self.best, found, self.logs.prices)))
+        judged = _at_levels(self.levels, self.best, found, self.logs.prices)
+        return replace(self, wanted=self.wanted.and_also(judged).and_also(_bought(self.stalls, self.play, play)))
 
 
 def watched(market: Market, names: Sequence[str], max_budget: float) -> Watched:
@@ -77,30 +84,36 @@ def watched(market: Market, names: Sequence[str], max_budget: float) -> Watched:
     part = market.restrict(list(names))
     levels = judged_levels(part, max_budget)
     best = cheapest(part, levels, max_budget)
-    wanted = _at_levels(levels, best, best, part.prices)
-    reach = highest(part, max_budget)
-    broad = np.linspace(reach / BROAD_LEVELS, reach, BROAD_LEVELS) if reach > 0 else levels
-    for prices in _varied(part.prices):
-        there = part.at_prices(dict(zip(part.names, map(float, prices), strict=True)))
-        found = cheapest(there, broad, max_budget, BROAD_POINTS)
-        some = _at_levels(broad, found, found, prices)
-        wanted = wanted.and_also(replace(some, level=np.full(some.level.size, -1)))
+    places = stalls(part, max_budget)
+    play = tuple(purchases(part, place, max_budget) for place in places)
     return Watched(
         positions=tuple(market.names.index(name) for name in names),
         logs=part,
         levels=levels,
         best=best,
-        wanted=wanted,
+        wanted=_at_levels(levels, best, best, part.prices).and_also(_bought(places, play, play)),
         emphasis=np.ones(levels.size),
+        stalls=places,
+        play=play,
     )
 
 
-def _varied(prices: FloatArray) -> FloatArray:
-    """(1 + 2 M, M) the prices, and with each one doubled and halved."""
-    factors = np.ones((1 + 2 * prices.size, prices.size))
-    for i in range(prices.size):
-        factors[1 + 2 * i, i], factors[2 + 2 * i, i] = 2.0, 0.5
-    return factors * prices
+def _bought(places: Sequence[Stall], in_logs: Sequence[Purchases], found: Sequence[Purchases]) -> Wanted:
+    """The policies found, weighed by what the same consumer pays in the logs, at a slope that is its value."""
+    listed = [
+        (path, place.prices, cost, value)
+        for place, logs, bought in zip(places, in_logs, found, strict=True)
+        for path, cost, value in zip(bought.paths, logs.paid.sum(axis=1), place.values, strict=True)
+        if path and cost > 0
+    ]
+    M = len(places[0].prices) if places else 0
+    return Wanted(
+        paths=tuple(path for path, *_ in listed),
+        prices=np.array([prices for _, prices, *_ in listed]).reshape(len(listed), M),
+        cost=np.array([cost for *_, cost, _ in listed]),
+        slope=np.array([value for *_, value in listed]),
+        level=np.full(len(listed), -1),
+    )
 
 
 def _at_levels(levels: FloatArray, curve: Best, found: Best, prices: FloatArray) -> Wanted:
@@ -145,22 +158,24 @@ class Aim:
     policies: Policies
 
     def rows(self, odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray]) -> FloatArray:
-        """(N, 2 P) on N problems of the whole market: cost net of what solving more would cost, and solved; in errors that
-        count as one.
+        """(N, (2 + M) P) on N problems of the whole market: cost net of what solving more would cost, solved, and what each
+        provider is paid; in errors that count as one.
 
-        Both are linear in the weights of the problems. By the envelope theorem the first moves the cost of a level, to first
-        order, by just its error, whatever the second.
+        All are linear in the weights of the problems. By the envelope theorem the first moves the cost of a level, to first
+        order, by just its error, whatever the others.
         """
-        solved, cost = self.policies.on(
-            [odds[i] for i in self.positions], [spend[i] for i in self.positions], self.wanted.prices
+        wanted = self.wanted
+        solved, taken = self.policies.on([odds[i] for i in self.positions], [spend[i] for i in self.positions])
+        paid = [m * units for m, units in zip(wanted.prices.T, taken, strict=True)]
+        scale = self.weight / (COST_ERROR * wanted.cost)
+        net = (sum(paid) - wanted.slope * solved) * scale
+        return np.hstack(
+            [net, solved * (np.minimum(self.weight, 1.0) / SOLVED_ERROR), *(own * (PAID_WEIGHT * scale) for own in paid)]
         )
-        cost -= self.wanted.slope * solved
-        cost *= self.weight / (COST_ERROR * self.wanted.cost)
-        return np.hstack([cost, solved * (np.minimum(self.weight, 1.0) / SOLVED_ERROR)])
 
 
 def aim(market: Watched) -> Aim:
     """Compile the policies of a market."""
     wanted = market.wanted
-    weight = np.where(wanted.level < 0, BROAD_WEIGHT, market.emphasis[wanted.level])
+    weight = np.where(wanted.level < 0, PLAY_WEIGHT, market.emphasis[wanted.level])
     return Aim(positions=market.positions, wanted=wanted, weight=weight, policies=policies(wanted.paths, len(market.positions)))

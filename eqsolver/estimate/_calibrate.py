@@ -15,6 +15,7 @@ from eqsolver.estimate._classes import Classes, largest_pass_error, reach_surplu
 from eqsolver.estimate._groups import group_classes
 from eqsolver.estimate._improve import Evidence, Fitted, improve, settle
 from eqsolver.estimate._margins import Best, Judged, cheapest, groups
+from eqsolver.estimate._play import Purchases, price_error, purchases
 from eqsolver.market import Geometric, Market, Sampled
 
 SIZES = (12, 14, 16)
@@ -41,11 +42,13 @@ class Goals:
 
     pass_error : of any provider's pass, at any budget up to the cap.
     margin_mean, margin_worst : of the best schedule's margin, over the judged levels of each judged market.
+    prices : what consumers gain as prices move is off as if these were off by this share.
     """
 
     pass_error: float = 0.005
     margin_mean: float = 0.02
     margin_worst: float = 0.04
+    prices: float = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,6 +62,8 @@ class Calibration:
         student with its teacher.
     margin_error_mean, margin_error_worst : of the absolute differences where both exist, in the judged market where it is
         largest; nan if nowhere.
+    price_error : by how much prices would have to be off to change as much what consumers gain, each provider alone on sale and
+        all together at prices around the posted ones: root mean square over consumers' values, in the worst of these cases.
     met : every goal holds. A margin that exists nowhere counts as met.
     """
 
@@ -68,6 +73,7 @@ class Calibration:
     judged: tuple[Judged, ...]
     margin_error_mean: float
     margin_error_worst: float
+    price_error: float
     met: bool
     goals: Goals
     seed: int
@@ -85,6 +91,7 @@ class _Round:
     made: Calibration
     fitted: Fitted
     found: Sequence[Best]
+    play: Sequence[Sequence[Purchases]]
 
 
 def calibrate(
@@ -171,13 +178,17 @@ def calibrate(
             fitted = settle(pool, evidence, aims, tolerance=tolerance, price=price)
             part = _specification(inside, fitted.classes, 1.0)
             found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
-            made = _judged(_specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, goals, seed)
+            play = [[purchases(part.restrict(w.logs.names), place, 1.0) for place in w.stalls] for w in watch]
+            made = _judged(
+                _specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, play, goals, seed
+            )
             tell(
                 f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
-                f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst"
+                f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst, "
+                f"gains as if prices were off by {100 * made.price_error:.1f} %"
             )
             if closest is None or _distance(made) < _distance(closest.made):
-                closest = _Round(made=made, fitted=fitted, found=found)
+                closest = _Round(made=made, fitted=fitted, found=found, play=play)
             now_at = _distances(made)
             if max(now_at) <= EASY:
                 return made
@@ -191,17 +202,17 @@ def calibrate(
             best = closest.made
         if best.met and turn == ROUNDS - 1:
             return best
-        watch = [_sharpened(w, b, goals) for w, b in zip(watch, closest.found, strict=True)]
+        watch = [_sharpened(w, b, p, goals) for w, b, p in zip(watch, closest.found, closest.play, strict=True)]
     assert best is not None, "there is a round for every size"
     return best
 
 
-def _sharpened(market: Watched, found: Best, goals: Goals) -> Watched:
+def _sharpened(market: Watched, found: Best, play: Sequence[Purchases], goals: Goals) -> Watched:
     """Also watch what the classes find cheapest, and look harder where their margin is off."""
     error = np.abs(found.margin - market.best.margin)
     off = np.isfinite(error) & (error > NEARLY * goals.margin_worst)
     emphasis = market.emphasis * np.where(off, HARDER, 1.0)
-    return replace(market.with_policies_of(found), emphasis=emphasis / math.sqrt(float((emphasis**2).mean())))
+    return replace(market.with_policies_of(found, play), emphasis=emphasis / math.sqrt(float((emphasis**2).mean())))
 
 
 def _specification(market: Market, fit: Classes, cap: float) -> Market:
@@ -219,6 +230,7 @@ def _judged(
     fit: Classes,
     watch: Sequence[Watched],
     found: Sequence[Best],
+    play: Sequence[Sequence[Purchases]],
     goals: Goals,
     seed: int,
 ) -> Calibration:
@@ -234,7 +246,8 @@ def _judged(
         max((float(e.mean()) for e in errors), default=math.nan),
         max((float(e.max()) for e in errors), default=math.nan),
     )
-    met = max(pass_error) <= goals.pass_error
+    off = max(price_error(mine, w.play) for mine, w in zip(play, watch, strict=True))
+    met = max(pass_error) <= goals.pass_error and off <= goals.prices
     if errors:
         met = met and mean <= goals.margin_mean and worst <= goals.margin_worst
     return Calibration(
@@ -244,6 +257,7 @@ def _judged(
         judged=judged,
         margin_error_mean=mean,
         margin_error_worst=worst,
+        price_error=off,
         met=met,
         goals=goals,
         seed=seed,
@@ -256,9 +270,9 @@ def _distance(made: Calibration) -> float:
 
 
 def _distances(made: Calibration) -> tuple[float, float]:
-    """The largest error of pass, and of margins, in units of their goals."""
-    of_pass = max(made.pass_error.values()) / made.goals.pass_error
-    if not math.isfinite(made.margin_error_mean):
-        return of_pass, 0.0
-    of_mean, of_worst = made.margin_error_mean / made.goals.margin_mean, made.margin_error_worst / made.goals.margin_worst
-    return of_pass, max(of_mean, of_worst)
+    """The largest error of pass, and of margins and prices, in units of their goals."""
+    goals = made.goals
+    others = [made.price_error / goals.prices]
+    if math.isfinite(made.margin_error_mean):
+        others += [made.margin_error_mean / goals.margin_mean, made.margin_error_worst / goals.margin_worst]
+    return max(made.pass_error.values()) / goals.pass_error, max(others)

@@ -44,6 +44,27 @@ class Classes:
         return [Geometric(success=p) for p in self.success]
 
 
+def steered(classes: Classes, i: int, budgets: FloatArray, rng: np.random.Generator) -> Classes:
+    """Classes like those at hand whose attempts of provider i cost just these budgets, where pass is off: one for each, a copy
+    of some class of about that cost with other odds. Weights are zero."""
+    usable = np.flatnonzero(classes.success[i] > 0)
+    if not usable.size:
+        return classes.take(usable)
+    far = np.abs(np.log(budgets[:, None] / classes.spend[i, usable]))
+    copied = usable[np.argmin(far + ABOUT * np.abs(rng.normal(size=far.shape)), axis=1)]
+    p, w = classes.success[:, copied], classes.spend[:, copied]
+    spend = w * np.exp(TYPICAL_STEP * APART * rng.normal(size=w.shape))
+    spend[i] = budgets
+    logit = special.logit(np.clip(p[i], *ODDS)) + ODDS_STEP * TYPICAL_STEP * rng.normal(size=budgets.size)
+    success = p.copy()
+    success[i] = special.expit(logit)
+    return Classes(weights=np.zeros(budgets.size), success=success, spend=spend)
+
+
+ABOUT = 0.2
+"""Classes whose log cost differs by about this are as good as one another to be copied."""
+
+
 def varied(classes: Classes, size: int, anchors: Sequence[FloatArray], rng: np.random.Generator) -> Classes:
     """Classes like those at hand, as candidates: some of a class's odds and costs moved, by a little or by much.
 

@@ -9,15 +9,26 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.estimate._aims import SOLVED_ERROR, Aim
-from eqsolver.estimate._classes import Classes, both_sides, compared_budgets, every_step, first_steps, jumps, pass_rows, varied
+from eqsolver.estimate._classes import (
+    Classes,
+    both_sides,
+    compared_budgets,
+    every_step,
+    first_steps,
+    jumps,
+    pass_rows,
+    steered,
+    varied,
+)
 from eqsolver.estimate._policies import curve
 from eqsolver.estimate._weights import DROPPED, PassRows, best_weights
 from eqsolver.market import Geometric, Sampled
 
 GENERATIONS = 6
 """How often candidates are tried in one improvement."""
-CANDIDATES, ENTERING = 1000, 40
-"""Classes tried each time, and the most that enter."""
+CANDIDATES, STEERED, ENTERING = 1000, 100, 40
+"""Classes tried each time, besides those, by provider, that cost just what budgets do where pass is off, and the most that
+enter."""
 LEAVING = 0.15
 """Share of the classes that leave at once where there are too many: those whose loss is least."""
 FOLLOWED, WORTH = 1000, 200
@@ -99,7 +110,12 @@ def improve(
         if generation == GENERATIONS:
             break
         pressed = [(p.budgets[force != 0], force[force != 0]) for p, force in zip(passes, found.by_pass, strict=True)]
-        new, columns = _entering(varied(classes, CANDIDATES, anchors, rng), evidence, aims, found.by_row, pressed)
+        tried = varied(classes, CANDIDATES, anchors, rng)
+        for i, (budgets, force) in enumerate(pressed):
+            if budgets.size:
+                often = np.abs(force) / np.abs(force).sum()
+                tried = tried.and_also(steered(classes, i, rng.choice(budgets, STEERED, p=often), rng))
+        new, columns = _entering(tried, evidence, aims, found.by_row, pressed)
         classes, rows = classes.and_also(new), np.vstack([rows, columns])
     return Fitted(classes=classes, held=tuple(held))
 

@@ -75,7 +75,7 @@ def judged_levels(market: Market, max_budget: float) -> FloatArray:
 
 def highest(market: Market, max_budget: float) -> float:
     """The best provider's pass at the cap."""
-    return max(float(profile.solved[-1]) if profile.at.size else 0.0 for profile in _profiles(market, max_budget))
+    return max(float(profile.solved[-1]) if profile.at.size else 0.0 for profile in profiles(market, max_budget))
 
 
 def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int = MAX_POINTS) -> Best:
@@ -85,7 +85,7 @@ def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int 
     """
     price = np.full(levels.size, np.inf)
     offers: list[tuple[Block, ...]] = [()] * levels.size
-    for i, (profile, m) in enumerate(zip(_profiles(market, max_budget), market.prices, strict=True)):
+    for i, (profile, m) in enumerate(zip(profiles(market, max_budget), market.prices, strict=True)):
         at = np.searchsorted(profile.solved, levels - REACH)
         for level in np.flatnonzero(at < profile.at.size):
             asked = m * float(profile.spent[at[level]])
@@ -96,5 +96,6 @@ def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int 
     return Best(price=price, cost=np.minimum(found.cost, price), offers=tuple(offers), schedules=found.paths)
 
 
-def _profiles(market: Market, max_budget: float) -> list[Profile]:
+def profiles(market: Market, max_budget: float) -> list[Profile]:
+    """By provider, all of what it solves and spends up to the cap."""
     return [listed.profile(market.weights) for listed in all_steps(market, rules(market, max_budget=max_budget))]

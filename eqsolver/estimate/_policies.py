@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.market import Geometric, Sampled
+from eqsolver.market import Geometric, Odds
 from eqsolver.technology import Block, attempts_within, expected_tries, survival
 
 
-def curve(odds: Sampled | Geometric, spend: FloatArray, budgets: FloatArray) -> tuple[FloatArray, FloatArray]:
+def curve(odds: Odds, spend: FloatArray, budgets: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(N, J) survival S and expected spend F under budget allocation, money spent on attempts made only."""
     k = attempts_within(budgets, spend)
     if isinstance(odds, Geometric):  # once through the exponential, not twice: this is where calibration spends its time
@@ -45,17 +45,14 @@ class Policies:
     upto: IntArray
     parts: sparse.csr_array
 
-    def on(
-        self, odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray], prices: Sequence[FloatArray] | FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Solved and cost of every path on N problems, (N, P) each.
+    def on(self, odds: Sequence[Odds], spend: Sequence[FloatArray]) -> tuple[FloatArray, list[FloatArray]]:
+        """What every path solves on N problems, (N, P), and the units it takes of each provider, M times (N, P).
 
-        odds, spend : of M providers on these problems. prices : (P, M) at which each path's units are paid.
+        odds, spend : of M providers on these problems.
         """
         curves = [curve(o, w, b) for o, w, b in zip(odds, spend, self.budgets, strict=True)]
-        m = np.asarray(prices)
         unsolved = np.ones((len(spend[0]), len(self.ends)))
-        cost = np.zeros_like(unsolved)
+        taken = [np.zeros_like(unsolved) for _ in curves]
         for i, (S, F) in enumerate(curves):
             unsolved *= S[:, self.ends[:, i]]
             own = np.flatnonzero(self.provider == i)
@@ -65,8 +62,8 @@ class Policies:
             for other, (left, _) in enumerate(curves):
                 if other != i and self.start[own, other].any():
                     units *= left[:, self.start[own, other]]
-            cost += m[:, i] * (self.parts[:, own] @ units.T).T
-        return 1.0 - unsolved, cost
+            taken[i] = (self.parts[:, own] @ units.T).T
+        return 1.0 - unsolved, taken
 
 
 def policies(paths: Sequence[Sequence[Block]], providers: int) -> Policies:

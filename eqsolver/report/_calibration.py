@@ -16,6 +16,8 @@ def fit_lines(fit: Calibration, logs: Market) -> list[str]:
         f"(goal {100 * fit.goals.pass_error:g}).",
         f"Error of pass at that budget, in points: {reach_error}.",
         *_margin_lines(fit),
+        "Consumers gain, from each provider alone and from all as prices move, what they would if prices were off by at most "
+        f"{100 * fit.price_error:.1f} % (root mean square over values; goal {100 * fit.goals.prices:g}).",
         "Every goal is met." if fit.met else "NOT every goal is met: more classes may help.",
         *_assumptions(fit.market),
     ]
