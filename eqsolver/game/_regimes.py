@@ -143,7 +143,7 @@ class Stage:
             before = len(growth)
             if growth.grow(prices) > GROWN_ENOUGH:
                 added += len(growth) - before
-            self._supplies[key] = growth.found(growth.levels)
+            self._supplies[key] = growth.found()
             self._quoted.pop(key, None)
         return added
 
@@ -181,7 +181,7 @@ class Stage:
         if isinstance(made, Wide):
             self._growths[key] = Growth(made, levels)
             self._growths[key].grow(self._seeds(useful))
-            return self._growths[key].found(levels)
+            return self._growths[key].found()
         search = self._searches[key] = Completion(made=made, levels=levels)
         for i in made.access:
             search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)

@@ -67,11 +67,12 @@ class Growth:
             self._grown_at.append(row)
         return self.shortfall
 
-    def found(self, levels: FloatArray) -> ProductionSet:
+    def found(self, levels: FloatArray | None = None) -> ProductionSet:
         """The policies that are on the lower hull, or cheapest for one of some levels, at or near some price vector looked at.
 
-        levels : (L,) among those that single policies are wanted for.
+        levels : (L,) among those that single policies are wanted for; None: all of them.
         """
+        levels = self.levels if levels is None else levels
         order = np.argsort(self._solved, kind="stable")
         solved, units = self._solved[order], self._units[order]
         kept = np.zeros(solved.size, dtype=bool)
