@@ -56,11 +56,13 @@ def solve_completed(
     drawn_tolerance: float,
     max_rounds: int,
     tell: Callable[[float], None],
-) -> tuple[Played, Completed]:
+) -> tuple[Played, Completed, Conduct]:
     """Play, complete the arbitrageurs' policies where it is played, play again, until that changes nothing.
 
     rebuilt : the regime with the policies held now. drawn_tolerance : instead, of what is drawn together. The rest : as in
     `solve_many`, at the stage's posted prices and bounds.
+
+    Returns what is played, how policies were completed, and the regime with the policies that certificates are about.
     """
     base, bounds = stage.market.prices, stage.bounds
     conduct = rebuilt()
@@ -80,7 +82,7 @@ def solve_completed(
     rounds, change, last = 0, 0.0, False
     while rounds < COMPLETIONS and any(menus for _, menus in conduct.states):
         rounds += 1
-        grown = stage.extend(where(game(), played, floor, np.random.default_rng((rounds, 2))))
+        grown = stage.extend(where(game(), played, np.random.default_rng((rounds, 2))), enough=0.0)
         if not grown:
             change = 0.0
             break
@@ -99,10 +101,10 @@ def solve_completed(
             least = least_gain(finer, played, floor=floor, tolerance=drawn_tolerance, max_rounds=max_rounds, tell=tell)
             near = min(near, least, key=lambda found: worst(found, floor))
         played = near
-    return played, Completed(rounds=rounds, added=stage.policies - begun, change=change)
+    return played, Completed(rounds=rounds, added=stage.policies - begun, change=change), conduct
 
 
-def where(game: Table, played: Played, floor: float, rng: np.random.Generator) -> FloatArray:
+def where(game: Table, played: Played, rng: np.random.Generator) -> FloatArray:
     """(R, M) price vectors to complete policies at: expected ones, some that are played, and best deviations from these."""
     expected = played.shares @ played.prices
     if played.shares.size <= 2 * DRAWN:

@@ -323,7 +323,7 @@ class _Game:
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
         self._costs[list(stage.private)] = stage.market.prices[list(stage.private)]
-        self._drawn: dict[str, tuple[Played, Completed]] = {}
+        self._drawn: dict[str, tuple[Played, Completed, Conduct]] = {}
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
@@ -449,10 +449,10 @@ class _Game:
                 max_rounds=self._max_rounds,
                 tell=tell,
             )
-        played, completed = self._drawn[units]
+        played, completed, final = self._drawn[units]
         return self._made(
             played.kind,
-            self._stage.conduct(name, own),
+            replace(final, alike=conduct.alike),
             played.prices,
             played.shares,
             dict(zip(self._players, played.deviations, strict=True)),

@@ -41,6 +41,8 @@ TOGETHER = 4
 """Providers in access up to which schedules live on one product grid; of more, paths are grown (`Growth`)."""
 SEEDS = 0.6
 """Paths are first grown at posted prices, all of them so much lower, and each provider's so much lower and higher."""
+GROWN_ENOUGH = 2e-3
+"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""
 COMPLETE = 1e-4
 """No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
@@ -125,8 +127,10 @@ class Stage:
         """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
         return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
-    def extend(self, prices: FloatArray) -> int:
+    def extend(self, prices: FloatArray, enough: float = GROWN_ENOUGH) -> int:
         """Search policies at each of S price vectors, along every provider's price line through them; how many were added.
+
+        enough : where growing paths saves no larger share of any level's cost, that counts as none.
 
         With two providers in access the whole line of ratios has been searched already; with more than `TOGETHER` paths are
         grown at the price vectors themselves.
@@ -140,10 +144,11 @@ class Stage:
                 added += len(search) - before
                 self._supplies[key] = search.found()
         for key, growth in self._growths.items():
-            before = len(growth)
-            if growth.grow(prices) > GROWN_ENOUGH:
-                added += len(growth) - before
+            before = self._supplies[key].solved.size
+            saved = growth.grow(prices)
             self._supplies[key] = growth.found()
+            if saved > enough or not enough:
+                added += abs(self._supplies[key].solved.size - before)
             self._quoted.pop(key, None)
         return added
 
@@ -234,5 +239,3 @@ def _menu(who: Arbitrageur, supply: ProductionSet) -> Menu | None:
 COARSE = 1e-4
 """Share that a policy left out may be cheaper by along a line, with more than two providers."""
 _LINE = 400
-GROWN_ENOUGH = 2e-3
-"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""

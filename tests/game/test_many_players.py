@@ -104,7 +104,7 @@ def played(market: Market) -> tuple[Played, Completed, float]:
     def rebuilt() -> Conduct:
         return stage.conduct("competitive", {})
 
-    found, how = solve_completed(
+    found, how, conduct = solve_completed(
         stage,
         rebuilt,
         crowd(VALUES),
@@ -116,7 +116,7 @@ def played(market: Market) -> tuple[Played, Completed, float]:
         max_rounds=30,
         tell=quiet,
     )
-    ((_, (menu,)),) = rebuilt().states
+    ((_, (menu,)),) = conduct.states
     made = grid_technology(market, terms, stage.steps, (0, 1, 2), points=points)
     worst = 0.0
     for prices in found.prices[np.argsort(-found.shares)[:6]]:
