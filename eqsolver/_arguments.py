@@ -50,6 +50,11 @@ def levels(text: str | None) -> list[float] | None:
     if ":" not in text:
         return [number(part, "--levels", text) for part in text.split(",")]
     low, high, n = span(text, "--levels", "0.7:0.75:11, or levels separated by commas")
+    return evenly(low, high, n)
+
+
+def evenly(low: float, high: float, n: int) -> list[float]:
+    """n numbers from low to high, both among them; of one only the low."""
     return [low] if n == 1 else [low + (high - low) * step / (n - 1) for step in range(n - 1)] + [high]
 
 
@@ -144,13 +149,7 @@ def axis(text: str) -> tuple[str, list[float]]:
         raise UsageError(f"--over {text!r}: give NAME=lo:hi:n or NAME=a,b,..., such as marginal-cost=0.2:0.6:5")
     if ":" not in values:
         return name, [number(part, "--over", text) for part in values.split(",")]
-    parts = values.split(":")
-    if len(parts) != 3:
-        raise UsageError(f"--over {text!r}: give NAME=lo:hi:n, such as marginal-cost=0.2:0.6:5")
-    low, high, n = number(parts[0], "--over", text), number(parts[1], "--over", text), count(parts[2], "--over", text)
-    if not 1 <= n <= 100_000:
-        raise UsageError(f"--over {text!r}: n must lie between 1 and 100000")
-    return name, [low] if n == 1 else [low + (high - low) * step / (n - 1) for step in range(n)]
+    return name, evenly(*span(values, f"--over {name}", "0.2:0.6:5"))
 
 
 def price_bounds(text: str | None) -> tuple[float, float] | None:

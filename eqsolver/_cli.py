@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from eqsolver import _arguments as arguments
+
+if TYPE_CHECKING:
+    from eqsolver.market import Market
 
 app = typer.Typer(
     name="eqsolver",
@@ -61,6 +67,13 @@ Estimators = Annotated[
 ]
 Prices = Annotated[str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")]
 Seed = Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")]
+Private = Annotated[
+    str | None,
+    typer.Option(metavar="a,b", help="Not on sale: run by arbitrageurs only, at posted prices, such as a distilled student."),
+]
+Bootstrap = Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")]
+Jobs = Annotated[int, typer.Option(metavar="n", help="How many are solved at once; -1: one per core.")]
+Backend = Annotated[str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver[dask]).")]
 Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
 Tolerance = Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")]
@@ -94,6 +107,24 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def terms(accounting: Accounting, allocation: Allocation, max_budget: float | None, max_attempts: int | None) -> dict[str, Any]:
+    """How money is counted and what is allotted, as the library takes it."""
+    return {
+        "accounting": accounting.value,
+        "allocation": allocation.value,
+        "max_budget": max_budget,
+        "max_attempts": max_attempts,
+    }
+
+
+def read_market(sources: Sequence[Path], unit: str | None, providers: str | None, say: Callable[[str, float], None]) -> Market:
+    """The market of the files named, and of it the providers asked for."""
+    from eqsolver.market import load
+
+    say("reading", 0.0)
+    return load(*sources, unit=unit, providers=arguments.names(providers, "--providers"))
+
+
 def estimator_named(chosen: Estimator) -> Any:
     """The estimator of `eqsolver.estimate`; None for the unbiased one, which needs none."""
     if chosen is Estimator.unbiased:
@@ -112,6 +143,13 @@ def installed() -> str:
     import importlib.metadata
 
     return importlib.metadata.version("eqsolver")
+
+
+def made_by(command: str, sources: Sequence[Path], options: Mapping[str, Any]) -> str:
+    """For a file's header: the command that made it again, where options that were not given are None."""
+    given = [(name, str(value)) for name, value in options.items() if value is not None]
+    said = [command, *(path.name for path in sources), *(part for pair in given for part in pair)]
+    return f"Made by eqsolver {installed()}: eqsolver {shlex.join(said)}"
 
 
 def _version(wanted: bool) -> None:

@@ -13,11 +13,15 @@ from eqsolver._cli import (
     Accountings,
     Allocation,
     Allocations,
+    Backend,
+    Bootstrap,
     Figures,
+    Jobs,
     Json,
     MarketPaths,
     MaxAttempts,
     MaxBudget,
+    Private,
     Providers,
     Quiet,
     Seed,
@@ -25,7 +29,9 @@ from eqsolver._cli import (
     check_outputs,
     hand_over,
     progress,
+    read_market,
     stop,
+    terms,
 )
 from eqsolver._errors import UsageError
 
@@ -33,10 +39,6 @@ Regimes = Annotated[
     str, typer.Option(metavar="a,b", help="Of direct, matching, monopoly, competitive, and those of the market file.")
 ]
 Strategic = Annotated[str | None, typer.Option(metavar="a,b", help="Who chooses prices; others keep theirs. [default: all]")]
-Private = Annotated[
-    str | None,
-    typer.Option(metavar="a,b", help="Not on sale: arbitrageurs' own, such as a distilled student, at posted prices."),
-]
 MarginalCost = Annotated[
     str | None, typer.Option(metavar="0.4|a=0.4,...", help="Instead of the market's, as a share of list price.")
 ]
@@ -48,7 +50,10 @@ ValueOption = Annotated[
         "empirical:FILE (one value a line).",
     ),
 ]
-Jobs = Annotated[int, typer.Option(metavar="n", help="Games solved at once; -1: one per core.")]
+Tick = Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")]
+Gain = Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")]
+Rounds = Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")]
+SchedulePoints = Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")]
 Bounds = Annotated[str | None, typer.Option(metavar="lo:hi", help="Lowest and highest multiplier of list price.")]
 DemandOption = Annotated[
     str,
@@ -69,16 +74,16 @@ def equilibrium(
     value: ValueOption = None,
     price_bounds: Bounds = None,
     demand: DemandOption = "exact",
-    tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
-    tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
-    max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
+    tick: Tick = None,
+    tolerance: Gain = 1e-3,
+    max_rounds: Rounds = 400,
     providers: Providers = None,
     accounting: Accountings = Accounting.attempts,
     allocation: Allocations = Allocation.budget,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
-    points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
-    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 0,
+    points: SchedulePoints = None,
+    bootstrap: Bootstrap = 0,
     seed: Seed = 0,
     jobs: Jobs = 1,
     unit: Unit = None,
@@ -88,20 +93,12 @@ def equilibrium(
 ) -> None:
     """Equilibrium prices when providers answer the arbitrageurs, each with its certificate (1 if one is not reached)."""
     options: dict[str, Any] = {
-        "regimes": arguments.names(regimes, "--regimes"),
-        "strategic": arguments.names(strategic, "--strategic"),
-        "private": arguments.names(private, "--private") or [],
         "consumers": arguments.consumers(value),
-        "marginal_costs": arguments.marginal_costs(marginal_cost),
-        "price_bounds": arguments.price_bounds(price_bounds),
-        "demand": arguments.demand(demand),
+        **_play(regimes, strategic, private, marginal_cost, price_bounds, demand),
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "points": points,
         "response_map": figures is not None,
         "bootstrap": bootstrap,
@@ -111,10 +108,8 @@ def equilibrium(
     check_outputs(json, figures)
     with progress(quiet) as say:
         from eqsolver.game import equilibrium as solve_game
-        from eqsolver.market import load
 
-        say("reading", 0.0)
-        loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
+        loaded = read_market(market, unit, providers, say)
         _need_consumers(loaded, value)
         found = solve_game(loaded, **options, progress=say)
 
@@ -137,21 +132,19 @@ def sweep(
     value: ValueOption = None,
     price_bounds: Bounds = None,
     demand: DemandOption = "exact",
-    tick: Annotated[float | None, typer.Option(help="Prices live on (1 + tick)^n only. [default: any price]")] = None,
-    tolerance: Annotated[float, typer.Option(help="Relative gain from deviating that is small enough.")] = 1e-3,
-    max_rounds: Annotated[int, typer.Option(help="The most restricted games, or best responses, of one solve.")] = 400,
+    tick: Tick = None,
+    tolerance: Gain = 1e-3,
+    max_rounds: Rounds = 400,
     providers: Providers = None,
     accounting: Accountings = Accounting.attempts,
     allocation: Allocations = Allocation.budget,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
-    points: Annotated[int | None, typer.Option(help="Grid points per provider of the arbitrageurs' schedules.")] = None,
-    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 0,
+    points: SchedulePoints = None,
+    bootstrap: Bootstrap = 0,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    backend: Annotated[
-        str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver[dask]).")
-    ] = "loky",
+    backend: Backend = "loky",
     unit: Unit = None,
     figures: Figures = None,
     quiet: Quiet = False,
@@ -168,19 +161,11 @@ def sweep(
         check_writable(figures, folder=True)
     axes = [arguments.axis(text) for text in over]
     options: dict[str, Any] = {
-        "regimes": arguments.names(regimes, "--regimes"),
-        "strategic": arguments.names(strategic, "--strategic"),
-        "private": arguments.names(private, "--private") or [],
-        "marginal_costs": arguments.marginal_costs(marginal_cost),
-        "price_bounds": arguments.price_bounds(price_bounds),
-        "demand": arguments.demand(demand),
+        **_play(regimes, strategic, private, marginal_cost, price_bounds, demand),
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "points": points,
         "bootstrap": bootstrap,
         "seed": seed,
@@ -188,9 +173,8 @@ def sweep(
     options = {name: chosen for name, chosen in options.items() if chosen is not None}
     with progress(quiet) as say:
         from eqsolver.game import sweep as solve_all
-        from eqsolver.market import load
 
-        loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
+        loaded = read_market(market, unit, providers, say)
         _need_consumers(loaded, value)
         ledger = output.with_name(output.name + ".ledger")
         wanted = arguments.consumers(value)
@@ -207,6 +191,20 @@ def sweep(
         typer.echo(f"Wrote {output}: {len(table)} rows of {len(table[[name for name, _ in axes]].drop_duplicates())} cells.")
     if failed:
         stop(f"{failed} of the cells failed; why stands in the column `failed`", 1)
+
+
+def _play(
+    regimes: str, strategic: str | None, private: str | None, marginal_cost: str | None, price_bounds: str | None, demand: str
+) -> dict[str, Any]:
+    """Who plays, and within which bounds, as the library takes it."""
+    return {
+        "regimes": arguments.names(regimes, "--regimes"),
+        "strategic": arguments.names(strategic, "--strategic"),
+        "private": arguments.names(private, "--private") or [],
+        "marginal_costs": arguments.marginal_costs(marginal_cost),
+        "price_bounds": arguments.price_bounds(price_bounds),
+        "demand": arguments.demand(demand),
+    }
 
 
 def _need_consumers(market: Any, value: str | None) -> None:

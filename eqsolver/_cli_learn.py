@@ -11,7 +11,9 @@ from eqsolver import _arguments as arguments
 from eqsolver._cli import (
     Accounting,
     Accountings,
+    Backend,
     Figures,
+    Jobs,
     Json,
     MarketPaths,
     MaxBudget,
@@ -23,6 +25,7 @@ from eqsolver._cli import (
     hand_over,
     is_stdout,
     progress,
+    read_market,
 )
 
 Domain = Annotated[str, typer.Option(metavar="REGEX", help="Of problems' ids; . is all of them.")]
@@ -39,7 +42,7 @@ def learn(
         str,
         typer.Option(
             metavar="a,b,...",
-            help="How policies are chosen: empirical; npml, beta; nominal, worst, cvar:a, tv:r, chi2:r, kl:r.",
+            help="How policies are chosen: empirical; npml, beta; sets as of `robust`, such as tv:0.1.",
         ),
     ] = "empirical,npml,cvar:0.3,tv:0.1",
     attempts: Annotated[int, typer.Option(metavar="k", help="Attempts of every provider per visit of a problem.")] = 1,
@@ -50,8 +53,8 @@ def learn(
     max_budget: MaxBudget = None,
     providers: Providers = None,
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(metavar="n", help="Explorations at once; -1: one per core.")] = 1,
-    backend: Annotated[str, typer.Option(help="Of joblib: loky, threading, or dask where a cluster is set up.")] = "loky",
+    jobs: Jobs = 1,
+    backend: Backend = "loky",
     ledger: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Of what has been solved. [default: beside the --json file]")
     ] = None,
@@ -80,11 +83,9 @@ def learn(
     if ledger is None and json is not None and not is_stdout(json):
         ledger = json.with_name(json.name + ".ledger")
     with progress(quiet) as say:
-        from eqsolver.market import load
         from eqsolver.robust import learn as explore_and_fit
 
-        say("reading", 0.0)
-        loaded = load(*market, unit=unit, providers=arguments.names(providers, "--providers"))
+        loaded = read_market(market, unit, providers, say)
         found = explore_and_fit(loaded, ledger=ledger, progress=say, **options)
 
     from eqsolver import report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,17 +21,28 @@ from eqsolver._cli import (
     MaxAttempts,
     MaxBudget,
     Prices,
+    Private,
     Providers,
     Quiet,
     Seed,
     Unit,
     check_outputs,
     hand_over,
-    installed,
+    made_by,
     progress,
+    read_market,
     stop,
+    terms,
 )
 from eqsolver._errors import UsageError
+
+
+class RadiusRule(StrEnum):
+    """How a radius is chosen."""
+
+    bootstrap = "bootstrap"
+    kfold = "kfold"
+
 
 Domains = Annotated[
     str | None,
@@ -57,17 +69,22 @@ def robust(
         ),
     ] = None,
     auto_radius: Annotated[
-        bool, typer.Option("--auto-radius", help="Choose the radius: its worst case holds in 95 % of resamples.")
+        bool, typer.Option("--auto-radius", help="Choose the radius from the data, see --radius-by.")
     ] = False,
+    radius_by: Annotated[
+        RadiusRule | None,
+        typer.Option(
+            help="With --auto-radius (implied): the least radius whose worst case holds in 95 % of resamples of the problems "
+            "(bootstrap, the default), or the largest that earns what the best one does on scenarios left out (kfold).",
+        ),
+    ] = None,
     floor: Annotated[
         float | None,
         typer.Option(metavar="u", help="Spend least, solving this share in the worst case; problems are scenarios."),
     ] = None,
     providers: Providers = None,
     access: Access = None,
-    private: Annotated[
-        str | None, typer.Option(metavar="a,b", help="Providers that the arbitrageur runs itself and that sell to nobody else.")
-    ] = None,
+    private: Private = None,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -100,16 +117,13 @@ def robust(
         "domains": domains,
         "resamples": _resamples(resamples),
         "within": set_,
-        "auto_radius": auto_radius,
+        "auto_radius": radius_by.value if radius_by else "bootstrap" if auto_radius else None,
         "floor": floor,
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
         "private": arguments.names(private, "--private") or [],
         "levels": arguments.levels(levels),
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "cross_fits": cross_fits,
         "seed": seed,
@@ -120,12 +134,11 @@ def robust(
     if output is not None:
         check_writable(output)
     with progress(quiet) as say:
-        from eqsolver.market import load, write_spec
+        from eqsolver.market import write_spec
         from eqsolver.robust import read_features
         from eqsolver.robust import robust as allocate
 
-        say("reading", 0.0)
-        loaded = load(*market, unit=unit, providers=options["providers"])
+        loaded = read_market(market, unit, providers, say)
         given = None if features is None else read_features(features)
         found = allocate(loaded, **options, sources=market, features=given, progress=say)
 
@@ -135,10 +148,28 @@ def robust(
     if output is not None:
         if not any(policy.order for policy, _ in found.mixture):
             stop(f"solved, but the mixture only abstains: there is no arbitrageur to write to {output}", 1)
-        made = f"Made by eqsolver {installed()}: eqsolver robust {' '.join(path.name for path in market)} "
-        made += f"--set {found.within.label}"
-        write_spec(found.in_market(), output, made)
+        asked = {
+            "--domains": domains,
+            "--resamples": resamples,
+            "--set": found.within.label,
+            "--features": features and features.name,
+            "--floor": floor,
+            "--providers": providers,
+            "--access": access,
+            "--private": private,
+            "--levels": levels,
+            "--accounting": None if accounting is Accounting.attempts else accounting.value,
+            "--allocation": None if allocation is Allocation.budget else allocation.value,
+            "--max-budget": max_budget,
+            "--max-attempts": max_attempts,
+            "--prices": prices,
+            "--unit": unit,
+        }
+        write_spec(found.in_market(), output, made_by("robust", market, asked))
         typer.echo(f"wrote {output}", err=True)
+        if any(path.suffix.lower() != ".toml" for path in market):
+            each = f"each of the {len(loaded.problems)} problems of the logs as a class: its name, odds and costs"
+            typer.echo(f"{output} holds {each}; `eqsolver calibrate` makes a market without them to hand on", err=True)
 
 
 def _resamples(text: str | None) -> tuple[str, int] | None:

@@ -40,15 +40,19 @@ def solve_cells(
     jobs, backend : of joblib, or `dask`: the cluster that Dask's configuration names, or else a local one of so many workers.
     kept : whether an answer goes into the ledger.
 
-    Raises `UsageError` if the ledger or Dask cannot be used. An interrupt keeps what has been solved.
+    Raises `UsageError` if the ledger, the backend or so many jobs cannot be used. An interrupt keeps what has been solved.
     """
     import joblib
 
+    check_jobs(jobs)
     say = progress or (lambda what, share: None)
     with closing(_opened(ledger)) as book, _cluster(backend, jobs) as where:
         known: dict[str, str] = dict(book.execute("SELECT key, rows FROM cells"))
         missing = [(key, arguments) for key, arguments in cells if key not in known]
-        parallel = joblib.Parallel(n_jobs=jobs, backend=where, return_as="generator_unordered")
+        try:
+            parallel = joblib.Parallel(n_jobs=jobs, backend=where, return_as="generator_unordered")
+        except ValueError as error:
+            raise UsageError(f"backend {backend!r}: {error}") from None
         solved: Iterator[tuple[str, str]] = parallel(
             joblib.delayed(_answered)(solve, key, arguments) for key, arguments in missing
         )
@@ -59,6 +63,12 @@ def solve_cells(
                     book.execute("INSERT OR REPLACE INTO cells VALUES (?, ?)", (key, answer))
             say(f"cell {len(cells) - len(missing) + done + 1} of {len(cells)}", (done + 1) / len(missing))
     return [known[key] for key, _ in cells]
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise `UsageError` unless joblib knows what to make of a number of jobs."""
+    if jobs == 0:
+        raise UsageError("jobs = 0: give how many run at once, or -1 for one per core")
 
 
 def _answered(solve: Callable[..., str], key: str, arguments: tuple[Any, ...]) -> tuple[str, str]:

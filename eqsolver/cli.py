@@ -14,6 +14,7 @@ from eqsolver._cli import (
     Accountings,
     Allocation,
     Allocations,
+    Bootstrap,
     Estimator,
     Estimators,
     Figures,
@@ -34,10 +35,12 @@ from eqsolver._cli import (
     check_outputs,
     estimator_named,
     hand_over,
-    installed,
+    made_by,
     progress,
+    read_market,
     stop,
     tell_unreached,
+    terms,
 )
 from eqsolver._cli_game import equilibrium, sweep
 from eqsolver._cli_learn import learn
@@ -69,7 +72,7 @@ def solve(
     undercut: Annotated[
         str, typer.Option(metavar="f:rounds", help="How two alike arbitrageurs undercut each other.")
     ] = "0.93:7",
-    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 0,
+    bootstrap: Bootstrap = 0,
     seed: Seed = 0,
     points: Points = None,
     tolerance: Tolerance = 1e-3,
@@ -85,10 +88,7 @@ def solve(
         "access": arguments.names(access, "--access"),
         "estimator": estimator_named(estimator),
         "levels": asked,
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "evaluated": arguments.pairs(evaluate, "--evaluate"),
         "undercutting": arguments.undercut(undercut),
@@ -100,11 +100,9 @@ def solve(
     check_outputs(json, figures)
 
     with progress(quiet) as say:
-        from eqsolver.market import load
         from eqsolver.posted import solve as solve_market
 
-        say("reading", 0.0)
-        found = solve_market(load(*market, unit=unit, providers=options["providers"]), **options, progress=say)
+        found = solve_market(read_market(market, unit, providers, say), **options, progress=say)
 
     from eqsolver import report
 
@@ -143,7 +141,7 @@ def distill(
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     prices: Prices = None,
-    bootstrap: Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")] = 200,
+    bootstrap: Bootstrap = 200,
     seed: Seed = 0,
     points: Points = None,
     tolerance: Tolerance = 1e-3,
@@ -160,10 +158,7 @@ def distill(
         "on_sale": on_sale,
         "providers": arguments.names(providers, "--providers"),
         "levels": arguments.levels(levels),
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "bootstrap": bootstrap,
         "seed": seed,
@@ -172,11 +167,9 @@ def distill(
     }
     check_outputs(json, figures)
     with progress(quiet) as say:
-        from eqsolver.market import load
         from eqsolver.posted import distill as pair_up
 
-        say("reading", 0.0)
-        found = pair_up(load(*family, unit=unit, providers=options["providers"]), **options, progress=say)
+        found = pair_up(read_market(family, unit, providers, say), **options, progress=say)
 
     from eqsolver import report
 
@@ -219,21 +212,16 @@ def enter(
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
         "levels": arguments.levels(levels),
-        "accounting": accounting.value,
-        "allocation": allocation.value,
-        "max_budget": max_budget,
-        "max_attempts": max_attempts,
+        **terms(accounting, allocation, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "points": points,
         "tolerance": tolerance,
     }
     check_outputs(json, figures)
     with progress(quiet) as say:
-        from eqsolver.market import load
         from eqsolver.posted import enter as let_in
 
-        say("reading", 0.0)
-        found = let_in(load(*market, unit=unit, providers=options["providers"]), entrant, **options, progress=say)
+        found = let_in(read_market(market, unit, providers, say), entrant, **options, progress=say)
 
     from eqsolver import report
 
@@ -270,15 +258,13 @@ def calibrate(
     from dataclasses import replace
 
     from eqsolver._files import check_writable
-    from eqsolver.market import Population, load, write_spec
+    from eqsolver.market import Population, write_spec
 
     check_writable(output)
     population = arguments.lognormal(consumers)
     distilled = dict(arguments.pairs(tokens, "--tokens") or [])
     with progress(quiet) as say:
-        say("reading", 0.0)
-        only = arguments.names(providers, "--providers")
-        market = load(*logs, unit=unit, providers=only).with_tokens(distilled)
+        market = read_market(logs, unit, providers, say).with_tokens(distilled)
         if population is not None:
             market = replace(market, consumers=(Population(distribution="lognormal", parameters=population),))
 
@@ -296,8 +282,8 @@ def calibrate(
     from eqsolver import report
 
     lines = report.fit_lines(fit, market)
-    made = f"Made by eqsolver {installed()}: eqsolver calibrate {' '.join(path.name for path in logs)} --classes {classes}"
     options = {
+        "--classes": classes,
         "--max-budget": max_budget,
         "--providers": providers,
         "--teacher": teacher,
@@ -306,8 +292,7 @@ def calibrate(
         "--unit": unit,
         "--seed": seed or None,
     }
-    made += "".join(f" {option} {value}" for option, value in options.items() if value is not None)
-    header = ([source] if source else []) + [made, *lines]
+    header = ([source] if source else []) + [made_by("calibrate", logs, options), *lines]
     write_spec(replace(fit.market, name=name or output.stem), output, "\n".join(header))
     if not quiet:
         typer.echo("\n".join([*lines, f"Wrote {output}."]))

@@ -277,9 +277,7 @@ def test_a_broken_specification_is_one_line_that_names_the_file_and_field(
 
 def process(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "eqsolver.cli", *map(str, arguments)]
-    return subprocess.Popen(  # type: ignore[call-overload]
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_interruptible, **options
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_interruptible, **options)
 
 
 def _interruptible() -> None:

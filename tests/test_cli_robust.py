@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from eqsolver.cli import app
 
+FEATURES = "features.csv"
 QUICK = ("--max-budget", "3", "--cross-fits", "1")
 
 
@@ -105,13 +106,95 @@ def test_a_mixture_that_only_abstains_is_not_written(logs: Path, tmp_path: Path)
         (("--domains", "^[a-z]+", "--set", "tv:x"), "not a number"),
         (("--domains", "nothing"), "no such file"),
         (("--resamples", "problems"), "not a whole number"),
-        (("--resamples", "problems:1"), "2 or more"),
+        (("--resamples", "problems:1"), "with n from 2"),
         (("--domains", "^[a-z]+", "--private", "nobody"), "unknown provider"),
         (("--domains", "^[a-z]+", "--set", "wasserstein:1", "--features", "none.csv"), "none.csv"),
+        (("--domains", "^[a-z]+", "--set", "tv:0.1", "--features", FEATURES), "the set is tv:0.1"),
+        (("--domains", "^[a-z]+", "--cross-fits", "-1"), "cross_fits = -1"),
+        (("--domains", "^[a-z]+", "--set", "tv:nan"), "tv:nan: the radius must be >= 0"),
+        (("--domains", "^[a-z]+", "--levels", "0.5,nan"), "'nan' is not finite"),
+        (("--domains", "attempts"), "must be text or a number"),
+        (("--resamples", "problems:1000000000"), "with n from 2 to 100000"),
+        (("--domains", "^[a-z]+", "--max-budget", "-3"), "max_budget = -3"),
+        (("--domains", "^[a-z]+", "--max-budget", "1e-9"), "no provider in access ever solves a problem within the cap"),
     ],
 )
-def test_bad_usage_is_said_in_one_line_with_exit_code_two(logs: Path, options: tuple[str, ...], told: str) -> None:
-    done = run("robust", logs, "--max-budget", "3", *options)
+def test_bad_usage_of_robust_is_said_in_one_line_with_exit_code_two(logs: Path, options: tuple[str, ...], told: str) -> None:
+    (logs / FEATURES).write_text("scenario,x\neasy,1\nhard,2\n")
+    given = [str(logs / FEATURES) if option == FEATURES else option for option in options]
+    done = run("robust", logs, "--max-budget", "3", *given)
+    assert done.exit_code == 2, done.output
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "told"),
+    [
+        ("--domains", b"", "holds no row below its header"),
+        ("--domains", b"id,domain\n", "holds no row below its header"),
+        ("--domains", b"id,name\neasy-1,x\n", "needs the columns id and domain"),
+        ("--domains", b"id,domain,domain\neasy-1,x,y\n", "line 1: a column is named twice: id, domain, domain"),
+        ("--domains", b"id,domain\neasy-1,x\neasy-2\n", "line 3: cells = 1, but the header names 2 columns"),
+        ("--domains", b"id,domain\neasy-1,x,y\n", "line 2: cells = 3, but"),
+        ("--domains", b"id,domain\n\neasy-1,\n", "line 3: id and domain must both be given"),
+        ("--domains", b"id,domain\neasy-1,x\neasy-1,y\n", "line 3: id = 'easy-1' has the domain 'x' already"),
+        ("--domains", b"id,domain\nother,x\n", "holds no id of this market"),
+        ("--domains", b'id,domain\neasy-1,"x\n', "cannot be read as CSV"),
+        ("--domains", b"id,domain\neasy-1,\xff\xfe\n", "cannot be read as CSV"),
+        ("--domains", b"id,domain\neasy-1,a\x00b\n", "line 2: domain = 'a\\x00b'"),
+        ("--features", b"scenario\neasy\n", "at least one of numbers"),
+        ("--features", b"scenario,x\neasy,1\n", "scenario 'hard' has none"),
+        ("--features", b"scenario,x\neasy,1\nhard,two\n", "line 3: x = 'two' is not a number"),
+        ("--features", b"scenario,x\neasy,1\nhard,nan\n", "line 3: x = 'nan' is not finite"),
+        ("--features", b"scenario,x\neasy,1\nhard,1e200\n", "features of scenario 'hard': 1e+200"),
+        ("--features", b"scenario,x\neasy,1\neasy,2\n", "line 3: scenario = 'easy' is there already"),
+        ("--features", b"scenario,x\neasy,1,2\n", "line 2: cells = 3"),
+    ],
+)
+def test_a_bad_csv_is_named_with_its_line_and_value(logs: Path, tmp_path: Path, option: str, content: bytes, told: str) -> None:
+    path = tmp_path / "given.csv"
+    path.write_bytes(content)
+    more = () if option == "--domains" else ("--domains", "^[a-z]+", "--set", "wasserstein:0.1")
+    done = run("robust", logs, "--max-budget", "3", option, path, *more)
+    assert done.exit_code == 2, done.output
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "given.csv" in done.stderr or "scenario '" in told
+
+
+def test_one_domain_is_a_scenario_and_a_folder_without_logs_is_not(logs: Path, tmp_path: Path) -> None:
+    done = run("robust", logs, "--domains", "^easy", "--set", "worst", "--json", "-", "--max-budget", "3", "--cross-fits", "0")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["scenarios"] == [{"name": "easy", "problems": 15, "weight": 1.0}]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for command in (("robust", empty, "--domains", "^easy"), ("learn", empty)):
+        done = run(*command, "--max-budget", "3")
+        assert done.exit_code == 2
+        assert f"{empty}: no .jsonl files" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--budgets", "-1"), "budgets must be positive and finite: -1"),
+        (("--budgets", "1,nan"), "--budgets '1,nan': 'nan' is not finite"),
+        (("--budgets", "1,,3"), "'' is not a number"),
+        (("--budgets", "3,1"), "budgets must increase: 3, 1"),
+        (("--fit-domain", "("), "--fit-domain '(' is not a regular expression"),
+        (("--eval-domain", "zebra"), "--eval-domain 'zebra' matches no problem"),
+        (("--choices", "tv:nan"), "choice 'tv:nan': tv:nan: the radius must be >= 0"),
+        (("--choices", "luck"), "choice 'luck'"),
+        (("--max-budget", "nan"), "max_budget = nan"),
+        (("--jobs", "0"), "jobs = 0"),
+        (("--backend", "pigeons"), "backend 'pigeons'"),
+        (("--resamples", "0"), "resamples = 0"),
+        (("--ledger", "no/such/folder"), "no/such/folder: cannot be used as a ledger"),
+    ],
+)
+def test_bad_usage_of_learn_is_said_in_one_line_with_exit_code_two(logs: Path, options: tuple[str, ...], told: str) -> None:
+    done = run("learn", logs, "--resamples", "2", *(() if "--max-budget" in options else ("--max-budget", "3")), *options)
     assert done.exit_code == 2, done.output
     assert told in done.stderr
     assert done.stderr.count("\n") == 1

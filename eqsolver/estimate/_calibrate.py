@@ -190,7 +190,7 @@ def calibrate(
             if closest is None or _distance(made) < _distance(closest.made):
                 closest = _Round(made=made, fitted=fitted, found=found, play=play)
             now_at = _distances(made)
-            if max(now_at) <= EASY:
+            if max(now_at) <= EASY and made.met:
                 return made
             if shortened >= 0 and now_at[shortened] > HELPS * before[shortened]:
                 break
@@ -264,15 +264,15 @@ def _judged(
     )
 
 
-def _distance(made: Calibration) -> float:
-    """The largest error in units of its goal."""
-    return max(_distances(made))
+def _distance(made: Calibration) -> tuple[float, float]:
+    """How far the goals of pass and margins are missed, in units of a goal (1: they are not); then how far gains are off."""
+    return max(1.0, *_distances(made)), made.price_error
 
 
 def _distances(made: Calibration) -> tuple[float, float]:
-    """The largest error of pass, and of margins and prices, in units of their goals."""
-    goals = made.goals
-    others = [made.price_error / goals.prices]
-    if math.isfinite(made.margin_error_mean):
-        others += [made.margin_error_mean / goals.margin_mean, made.margin_error_worst / goals.margin_worst]
-    return max(made.pass_error.values()) / goals.pass_error, max(others)
+    """The largest error of pass, and of margins, in units of their goals."""
+    of_pass = max(made.pass_error.values()) / made.goals.pass_error
+    if not math.isfinite(made.margin_error_mean):
+        return of_pass, 0.0
+    of_mean, of_worst = made.margin_error_mean / made.goals.margin_mean, made.margin_error_worst / made.goals.margin_worst
+    return of_pass, max(of_mean, of_worst)

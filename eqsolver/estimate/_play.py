@@ -20,8 +20,9 @@ LEVELS, NODES = 160, 160_000
 """Levels at which schedules are found, from 0 to the reach, and the nodes of the grid they are found on."""
 VALUES = 48
 """Consumers who come to each stall, by what a solution is worth to them."""
-LEAST = 0.2
-"""Consumers who would buy less than this share of the reach do not matter."""
+LEAST, MOST = 0.2, 0.98
+"""Consumers who would buy less than the one share of the reach do not matter, nor those who would buy more than the other: at
+the values of these, nothing but the reach does."""
 BEYOND = 1.001
 """Nobody is indifferent between two vertices of the logs' hull: values are beyond its slopes by this factor."""
 
@@ -52,17 +53,17 @@ class Purchases:
 
 def stalls(market: Market, max_budget: float) -> tuple[Stall, ...]:
     """Each provider alone, and all of them at prices around the posted ones; values at which a market's consumers buy
-    from a fifth of its reach up to all of it."""
+    from a fifth of its reach up to nearly all of it."""
     found = []
     for sellers, prices in _settings(market):
         solved, cost, _ = _menu(market, sellers, prices, max_budget)
         kept = lower_hull(solved, cost)
         u, C = np.append(0.0, solved[kept]), np.append(0.0, cost[kept])
         slope = np.diff(C) / np.diff(u)
-        matter = u[1:] >= LEAST * u[-1]
+        matter = (u[1:] >= LEAST * u[-1]) & (u[1:] <= MOST * u[-1])
         if matter.any() and slope[matter][-1] > 0:
             lowest = max(float(slope[matter][0]), float(slope[slope > 0][0]))
-            values = BEYOND * np.geomspace(lowest, slope[-1], VALUES)
+            values = BEYOND * np.geomspace(lowest, slope[matter][-1], VALUES)
             found.append(Stall(sellers=sellers, prices=prices, values=values))
     return tuple(found)
 

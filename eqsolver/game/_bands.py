@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eqsolver._base import EqsolverError
+from eqsolver._ledger import check_jobs
 from eqsolver.market import Consumers, Market
 
 ROUGH_TICK, ROUGH_POINTS = 0.01, 400
@@ -56,6 +57,7 @@ def bands(
     """
     import joblib
 
+    check_jobs(jobs)
     draws = market.resampled(resamples, np.random.default_rng(seed))
     rough = {**options, "tick": options["tick"] or ROUGH_TICK, "points": options["points"] or ROUGH_POINTS}
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")

@@ -5,22 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from eqsolver.market._arbitrageurs import Arbitrageur, Policy, Regime
+from eqsolver.market._consumers import Consumers, Population, Target, Value
 from eqsolver.market._estimator import Estimate, Estimator
-from eqsolver.market._model import (
-    Arbitrageur,
-    Consumers,
-    Estimated,
-    Geometric,
-    Market,
-    Odds,
-    Policy,
-    Population,
-    Provider,
-    Regime,
-    Sampled,
-    Target,
-    Value,
-)
+from eqsolver.market._market import Market
+from eqsolver.market._odds import Estimated, Geometric, Odds, Sampled
+from eqsolver.market._provider import Provider
 
 if TYPE_CHECKING:
     from eqsolver.market._fields import schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from eqsolver.market._model import Market
+from eqsolver.market._market import Market
 
 
 class Estimate(Protocol):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eqsolver.market._model import WEIGHT_TOLERANCE
+from eqsolver.market._checks import WEIGHT_TOLERANCE
 
 Name = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, le=1 + WEIGHT_TOLERANCE)]

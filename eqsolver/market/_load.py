@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from eqsolver._base import MarketError
-from eqsolver.market._model import Market
+from eqsolver.market._market import Market
 
 
 def load(*paths: str | PathLike[str], unit: str | None = None, providers: Sequence[str] | None = None) -> Market:

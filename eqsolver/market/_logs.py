@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eqsolver._base import MarketError
 from eqsolver.market._faults import fault, first_fault, not_utf8, shown, unreadable
-from eqsolver.market._model import Market, Provider, Sampled
+from eqsolver.market._market import Market
+from eqsolver.market._odds import Sampled
+from eqsolver.market._provider import Provider
 
 MOST_ATTEMPTS = 10**9
 """More attempts than anyone makes on one problem: a larger number is a mistake."""

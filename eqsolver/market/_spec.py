@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from eqsolver._base import MarketError
 from eqsolver._files import write_whole
-from eqsolver.market import _model as model
+from eqsolver.market._arbitrageurs import Arbitrageur, Policy, Regime
+from eqsolver.market._consumers import Consumers, Population, Target, Value
 from eqsolver.market._faults import fault, first_fault, not_utf8, place, unknown_name, unreadable
 from eqsolver.market._fields import (
     FIELDS,
@@ -24,9 +25,12 @@ from eqsolver.market._fields import (
     TargetSpec,
     ValueSpec,
 )
+from eqsolver.market._market import Market
+from eqsolver.market._odds import Geometric
+from eqsolver.market._provider import Provider
 
 
-def read_spec(path: str | PathLike[str]) -> model.Market:
+def read_spec(path: str | PathLike[str]) -> Market:
     """The market that a TOML file specifies by classes; `schema` has its fields.
 
     Returns
@@ -64,7 +68,7 @@ def _fields(error: ValidationError) -> list[str]:
     return list((FIELDS[str(keys[-1])] if keys else MarketSpec).model_fields)
 
 
-def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> model.Market:
+def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> Market:
     """The market of a specification whose fields are each right by themselves. `data` is what it was read from."""
     if spec.max_budget is None and spec.max_attempts is None:
         raise MarketError("max_budget or max_attempts is missing: without a cap, allocation to a problem never ends")
@@ -83,14 +87,14 @@ def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> model.Market:
                 if name not in column:
                     raise MarketError(f"{where}.{name} is missing; every class needs every provider")
     providers = tuple(
-        model.Provider(
-            odds=model.Geometric(success=np.array([entry.success[provider.name] for entry in spec.classes])),
+        Provider(
+            odds=Geometric(success=np.array([entry.success[provider.name] for entry in spec.classes])),
             spend=np.array([entry.mean_cost[provider.name] for entry in spec.classes]),
             **provider.model_dump(),
         )
         for provider in spec.providers
     )
-    return model.Market(
+    return Market(
         name=spec.name or stem,
         unit=spec.unit,
         max_budget=spec.max_budget,
@@ -100,28 +104,28 @@ def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> model.Market:
         problems=tuple(labels),
         arbitrageurs=tuple(_arbitrageur(a) for a in spec.arbitrageurs),
         consumers=tuple(_consumers(c) for c in spec.consumers),
-        regimes=tuple(model.Regime(name=r.name, arbitrageurs=tuple(r.arbitrageurs)) for r in spec.regimes),
+        regimes=tuple(Regime(name=r.name, arbitrageurs=tuple(r.arbitrageurs)) for r in spec.regimes),
     )
 
 
-def _arbitrageur(spec: ArbitrageurSpec) -> model.Arbitrageur:
-    policies = tuple(model.Policy(order=tuple(p.order), thresholds=tuple(p.thresholds), weight=p.weight) for p in spec.policies)
+def _arbitrageur(spec: ArbitrageurSpec) -> Arbitrageur:
+    policies = tuple(Policy(order=tuple(p.order), thresholds=tuple(p.thresholds), weight=p.weight) for p in spec.policies)
     access = None if spec.access is None else tuple(spec.access)
-    return model.Arbitrageur(name=spec.name, access=access, overhead=spec.overhead, policies=policies)
+    return Arbitrageur(name=spec.name, access=access, overhead=spec.overhead, policies=policies)
 
 
-def _consumers(spec: TargetSpec | ValueSpec | PopulationSpec) -> model.Consumers:
+def _consumers(spec: TargetSpec | ValueSpec | PopulationSpec) -> Consumers:
     match spec:
         case TargetSpec():
-            return model.Target(level=spec.level, budget=spec.budget, mass=spec.mass)
+            return Target(level=spec.level, budget=spec.budget, mass=spec.mass)
         case ValueSpec():
-            return model.Value(value=spec.value, mass=spec.mass)
+            return Value(value=spec.value, mass=spec.mass)
         case PopulationSpec():
             low, high = spec.parameters
-            return model.Population(distribution=spec.distribution, parameters=(low, high), mass=spec.mass)
+            return Population(distribution=spec.distribution, parameters=(low, high), mass=spec.mass)
 
 
-def write_spec(market: model.Market, path: str | PathLike[str], header: str = "") -> None:
+def write_spec(market: Market, path: str | PathLike[str], header: str = "") -> None:
     """Write a market as a TOML file that `read_spec` reads back number for number; one class a line.
 
     Parameters
@@ -143,7 +147,7 @@ def write_spec(market: model.Market, path: str | PathLike[str], header: str = ""
     write_whole(path, _text(data, header))
 
 
-def _tables(market: model.Market) -> dict[str, Any]:
+def _tables(market: Market) -> dict[str, Any]:
     """The tables and values of the file, in the file's order; what is at its default is spelled out all the same."""
     where = f"market {market.name!r} cannot be written"
     if market.max_budget is None and market.max_attempts is None:
@@ -152,7 +156,7 @@ def _tables(market: model.Market) -> dict[str, Any]:
         raise fault(where, "two classes have one name")
     success: dict[str, list[float]] = {}
     for provider in market.providers:
-        if not isinstance(provider.odds, model.Geometric):
+        if not isinstance(provider.odds, Geometric):
             raise fault(
                 where, f"provider {provider.name!r} has odds from logs or estimates; calibrate the logs to classes first"
             )
@@ -198,19 +202,19 @@ def _tables(market: model.Market) -> dict[str, Any]:
     return data
 
 
-def _consumer_table(consumers: model.Consumers) -> dict[str, Any]:
+def _consumer_table(consumers: Consumers) -> dict[str, Any]:
     mass = float(consumers.mass)
     match consumers:
-        case model.Target():
+        case Target():
             return {
                 "kind": "target",
                 "level": float(consumers.level),
                 "budget": float(consumers.budget),
                 "mass": mass,
             }
-        case model.Value():
+        case Value():
             return {"kind": "value", "value": float(consumers.value), "mass": mass}
-        case model.Population():
+        case Population():
             parameters = [float(parameter) for parameter in consumers.parameters]
             return {
                 "kind": "population",

@@ -11,7 +11,7 @@ from eqsolver.report._columns import Group, say, show, wide
 from eqsolver.report._words import DASH, counted, digits, money, percent
 
 if TYPE_CHECKING:
-    from eqsolver.robust import Choice, RobustAllocation
+    from eqsolver.robust import AmbiguitySet, Choice, RadiusChoice, RobustAllocation
 
 SHOWN = 12
 """Policies of a mixture, and scenarios, that are listed."""
@@ -36,6 +36,8 @@ def print_allocation(found: RobustAllocation, console: Console) -> None:
         if market.dropped_problems:
             why = ", ".join(f"{reason} {number}" for reason, number in market.dropped.items())
             say(console, f"Left out of the logs: {counted(market.dropped_problems, 'problem')} ({why}).")
+        if found.radius_choice is not None:
+            say(console, _why(found.radius_choice, found.within))
         if found.spending is not None:
             _spending(found, console)
         if found.chosen is not None and found.nominal is not None:
@@ -52,6 +54,26 @@ def words(found: RobustAllocation) -> str:
     """The set in words."""
     radius = found.within.radius or 0.0
     return SETS[found.within.kind].format(percent=digits(100 * radius), radius=digits(radius))
+
+
+def _why(choice: RadiusChoice, within: AmbiguitySet) -> str:
+    """What spoke for a radius that was chosen from data."""
+    told, parts, at = f"{within.called.capitalize()} {digits(choice.radius)}", choice.parts, choice.at
+    if choice.rule == "bootstrap":
+        first = f"; at {digits(choice.radii[0])} it holds in {percent(choice.score[0], 0)} %" if at else ""
+        return (
+            f"{told}: the least robust of {choice.radii.size} tried whose worst case holds in 95 % of {parts} resamples of the "
+            f"problems (in {percent(choice.score[at], 0)} %{first})."
+        )
+    best = int(np.argmax(choice.score))
+    told += f": on {parts} {'folds of the scenarios, each left out' if choice.of == 'scenarios' else choice.of}, it earns "
+    told += f"{percent(choice.score[at])} %"
+    if best == at or choice.score[at] == choice.score[best]:
+        return f"{told}, the most of {choice.radii.size} tried."
+    return (
+        f"{told}; the most of {choice.radii.size} tried is {percent(choice.score[best])} % at {digits(choice.radii[best])}, "
+        f"and the most robust within a standard error of the difference ({percent(choice.behind[at])}) is taken."
+    )
 
 
 def _margins(found: RobustAllocation, chosen: Choice, nominal: Choice, console: Console) -> None:

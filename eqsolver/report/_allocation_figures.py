@@ -52,9 +52,11 @@ def _price(found: RobustAllocation) -> Figure:
     axes.set_xscale("log")
     if share:
         axes.invert_xaxis()
-    if found.within.kind == curve.kind and found.within.radius:
-        axes.axvline(found.within.radius, color="0.6", linewidth=0.8)
-        axes.annotate("asked", (found.within.radius, 0.98), xycoords=("data", "axes fraction"), fontsize=7, color="0.4",
+    within, asked = found.within, "asked" if found.radius_choice is None else "chosen"
+    marked = {"worst": (1.0, f"{asked}: worst"), curve.kind: (within.radius, asked)}.get(within.kind)
+    if marked is not None and marked[0]:
+        axes.axvline(marked[0], color="0.6", linewidth=0.8)
+        axes.annotate(marked[1], (marked[0], 0.98), xycoords=("data", "axes fraction"), fontsize=7, color="0.4",
                       rotation=90, va="top", ha="right")  # fmt: skip
     axes.set_ylim(max(floor, min(float(np.nanmin(low)), float(curve.nominal.min())) - 0.02), None)
     axes.set_xlabel(f"{'tail share' if share else 'radius'} of the {curve.kind} set around the nominal weights")

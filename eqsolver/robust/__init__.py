@@ -15,6 +15,7 @@ from eqsolver.robust._nature import worst_weights
 from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._procure import FloorTooHigh, Procurement, procure
 from eqsolver.robust._radius import Price
+from eqsolver.robust._radius_choice import RadiusChoice
 from eqsolver.robust._robust import robust
 from eqsolver.robust._scenarios import Scenarios, domain_scenarios, folds, resampled_attempts, resampled_problems
 from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
@@ -36,6 +37,7 @@ __all__ = [
     "Price",
     "Procurement",
     "Programs",
+    "RadiusChoice",
     "RobustAllocation",
     "RobustMixture",
     "Scenarios",

@@ -14,6 +14,7 @@ from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Provider, Regime, Sampled
 from eqsolver.robust._honest import LeftOut, OutOfSample
 from eqsolver.robust._radius import Price
+from eqsolver.robust._radius_choice import RadiusChoice
 from eqsolver.robust._scenarios import Scenarios
 from eqsolver.robust._sets import AmbiguitySet
 from eqsolver.technology import Cascade, Rules
@@ -74,6 +75,7 @@ class RobustAllocation:
     chosen, nominal : the robust choice and the nominal optimum; None with a floor. spending : with a floor, instead of them.
     worst_case_weights : (Xi,). dual_value : no mixture of the policies held is worth more (with a floor: needs less).
     gap : between the two sides. policies : how many policies were held. price : of robustness; None with a floor.
+    radius_choice : what spoke for the radius; None if it was given.
     """
 
     market: Market
@@ -91,6 +93,7 @@ class RobustAllocation:
     status: str
     policies: int
     price: Price | None
+    radius_choice: RadiusChoice | None = None
     version: str = field(default_factory=lambda: importlib.metadata.version("eqsolver"))
 
     @property

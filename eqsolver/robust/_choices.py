@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from eqsolver.estimate import ESTIMATORS
 from eqsolver.market import Market
 from eqsolver.robust._margins import margins_matrix
 from eqsolver.robust._mixture import Programs, robust_mixture
-from eqsolver.robust._scenarios import resampled_problems
-from eqsolver.robust._sets import AmbiguitySet, ambiguity_set
+from eqsolver.robust._scenarios import resampled_problems, success_rates
+from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
 from eqsolver.technology import Cascade, Rules
 
 EQUAL = 1e-9
@@ -26,7 +26,7 @@ class Chooser:
 
     name : `empirical`, the policy that does best on the attempts seen; an estimator's, the one that does best on the market it
         believes in; or an ambiguity set such as `cvar:0.3`, the mixture that is best in the worst case over weights of
-        resamples of the problems seen.
+        resamples of the problems seen (distances of `wasserstein` are between the providers' success rates in them).
     """
 
     name: str
@@ -36,15 +36,12 @@ class Chooser:
             self.within()
 
     def within(self) -> AmbiguitySet:
-        """The ambiguity set that the name stands for; a `UsageError` if there is none."""
+        """The ambiguity set that the name stands for, distances yet to come; a `UsageError` if there is none."""
         try:
-            found = ambiguity_set(self.name)
-        except UsageError:
-            estimators = ", ".join(ESTIMATORS)
-            raise UsageError(f"choice {self.name!r}: there are empirical, {estimators}, and sets such as cvar:0.3") from None
-        if found.kind == "wasserstein":
-            raise UsageError(f"choice {self.name!r}: resamples have no features to measure distances by")
-        return found
+            return ambiguity_set(self.name)
+        except UsageError as error:
+            told = f"{error}; there are empirical, {', '.join(ESTIMATORS)}, and sets such as cvar:0.3"
+            raise UsageError(f"choice {self.name!r}: {told}") from None
 
 
 def chosen(
@@ -85,7 +82,10 @@ def chosen(
             found.append(best(margins_matrix(believed, policies, believed.weights[None, :], rules, clipped=clipped).values[0]))
         else:
             nominal = np.full(resamples, 1 / resamples)
-            mixture = robust_mixture(margins[1:], nominal, choice.within(), programs=programs)
+            within = choice.within()
+            if within.kind == "wasserstein":
+                within = replace(within, distance=distances(success_rates(seen, shares)))
+            mixture = robust_mixture(margins[1:], nominal, within, programs=programs)
             found.append(mixture.weights if mixture.value > EQUAL else abstaining(len(policies)))
     return found
 

@@ -71,6 +71,16 @@ def document(found: RobustAllocation) -> dict[str, Any]:
     }
     if found.chosen is not None and found.nominal is not None:
         answer |= {"nominal_optimum": earned(found.nominal) | honest(found.nominal), **honest(found.chosen)}
+    if found.radius_choice is not None:
+        told = found.radius_choice
+        answer["radius_choice"] = {
+            "rule": told.rule,
+            "parts": told.parts,
+            "of": told.of,
+            "radius": numbers(told.radii),
+            "score": numbers(told.score),
+            "standard_error": numbers(told.behind) if told.rule == "kfold" else None,
+        }
     if found.price is not None:
         curve = found.price
         answer["price_of_robustness"] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 from os import PathLike
@@ -56,10 +57,10 @@ def _matched(market: Market, text: str) -> list[str | None]:
 
 def _listed(market: Market, path: Path) -> list[str | None]:
     rows = _rows(path)
-    if not {"id", "domain"} <= set(rows[0]):
+    if not {"id", "domain"} <= set(rows[0][1]):
         raise UsageError(f"{path}: a CSV needs the columns id and domain")
     named: dict[str, str] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         problem, domain = row["id"], row["domain"]
         if not problem or not domain:
             raise UsageError(f"{path}: line {number}: id and domain must both be given")
@@ -77,10 +78,10 @@ def read_features(path: Path) -> dict[str, list[float]]:
     Raises `UsageError` if it cannot be read, a scenario is named twice, or a value is not a finite number.
     """
     rows = _rows(path)
-    if "scenario" not in rows[0] or len(rows[0]) < 2:
+    if "scenario" not in rows[0][1] or len(rows[0][1]) < 2:
         raise UsageError(f"{path}: a CSV of features needs the column scenario, and at least one of numbers")
     found: dict[str, list[float]] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         name = row["scenario"]
         if name in found:
             raise UsageError(f"{path}: line {number}: scenario = {name!r} is there already")
@@ -88,18 +89,32 @@ def read_features(path: Path) -> dict[str, list[float]]:
         for column, value in row.items():
             if column != "scenario":
                 try:
-                    found[name].append(float(value))
-                except (TypeError, ValueError):
+                    feature = float(value)
+                except ValueError:
                     raise UsageError(f"{path}: line {number}: {column} = {value!r} is not a number") from None
+                if not math.isfinite(feature):
+                    raise UsageError(f"{path}: line {number}: {column} = {value!r} is not finite")
+                found[name].append(feature)
     return found
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows below the header, blank ones left out, as they stand: no cell more or less than columns."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.reader(file, strict=True)
+            read = [(reader.line_num, row) for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as CSV: {error}") from None
-    if not rows:
+    if len(read) < 2:
         raise UsageError(f"{path}: holds no row below its header")
-    return rows
+    (_, header), *rows = read
+    if len(set(header)) < len(header):
+        raise UsageError(f"{path}: line 1: a column is named twice: {', '.join(header)}")
+    for number, row in rows:
+        if len(row) != len(header):
+            raise UsageError(f"{path}: line {number}: cells = {len(row)}, but the header names {len(header)} columns")
+        for column, value in zip(header, row, strict=True):
+            if not value.isprintable():
+                raise UsageError(f"{path}: line {number}: {column} = {value!r} holds a character that cannot be printed")
+    return [(number, dict(zip(header, row, strict=True))) for number, row in rows]

@@ -59,9 +59,9 @@ def cross_fitted(
     stratum = np.argmax(made.scenarios.shares > 0, axis=0)
     found: list[list[tuple[float, float]]] = [[] for _ in sets]
     for turn in range(repeats):
-        half = _halves(stratum, rng)
+        half = halves(stratum, rng)
         for side in (0, 1):
-            fit, other = (_part(made, np.flatnonzero(half == s), levels, selling) for s in (side, 1 - side))
+            fit, other = (part_of(made, np.flatnonzero(half == s), levels, selling) for s in (side, 1 - side))
             if fit is None or other is None:
                 continue
             chosen = pool(fit[0], programs=programs)
@@ -74,7 +74,7 @@ def cross_fitted(
     return [OutOfSample(held_out=np.array([h for h, _ in e]), in_sample=np.array([s for _, s in e])) for e in found]
 
 
-def _halves(stratum: IntArray, rng: np.random.Generator) -> IntArray:
+def halves(stratum: IntArray, rng: np.random.Generator) -> IntArray:
     """(N,) 0 or 1, about half of each stratum."""
     half = np.empty(stratum.size, dtype=np.int64)
     for one in np.unique(stratum):
@@ -83,7 +83,7 @@ def _halves(stratum: IntArray, rng: np.random.Generator) -> IntArray:
     return half
 
 
-def _part(
+def part_of(
     made: Board, problems: IntArray, levels: FloatArray | None, selling: Sequence[int] | None
 ) -> tuple[Board, IntArray] | None:
     """The board on some of the problems, and which of its scenarios are left; None if nobody solves any of them."""

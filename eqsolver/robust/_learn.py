@@ -173,7 +173,7 @@ def _check(budgets: Sequence[float], choices: Sequence[Chooser], **counts: int) 
     if not len(budgets) or any(not 0 < budget < np.inf for budget in budgets):
         raise UsageError(f"budgets must be positive and finite: {', '.join(f'{b:g}' for b in budgets) or 'none given'}")
     if len(set(budgets)) != len(budgets) or list(budgets) != sorted(budgets):
-        raise UsageError("budgets must increase")
+        raise UsageError(f"budgets must increase: {', '.join(f'{b:g}' for b in budgets)}")
     if not choices or len(set(choices)) != len(choices):
         raise UsageError("choices: name at least one, and none twice")
     for name, value in counts.items():

@@ -19,19 +19,30 @@ from eqsolver.robust._mixture import RobustMixture
 from eqsolver.robust._nature import worst_weights
 from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._purchases import purchases
-from eqsolver.robust._radius import chosen_radius, price_of_robustness
-from eqsolver.robust._scenarios import Scenarios, domain_scenarios, folds, resampled_attempts, resampled_problems
+from eqsolver.robust._radius import price_of_robustness
+from eqsolver.robust._radius_choice import RadiusRule, chosen_radius
+from eqsolver.robust._scenarios import (
+    Scenarios,
+    domain_scenarios,
+    folds,
+    resampled_attempts,
+    resampled_problems,
+    success_rates,
+)
 from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
 from eqsolver.technology import Accounting, Allocation, Rules, all_steps, rules
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share done of the whole, from 0 to 1."""
 
+LARGEST = 1e100
+"""Features, at most, in absolute value: distances are squares."""
+
+MOST = 100_000
+"""Scenarios that are drawn, at most."""
+
 LEFT_OUT = 40
 """The most scenarios that are each left out in turn."""
-
-RADIUS_RESAMPLES = 40
-"""Resamples of the problems by which a radius is chosen."""
 
 
 def robust(
@@ -42,7 +53,7 @@ def robust(
     resamples: tuple[str, int] | None = None,
     within: str | AmbiguitySet = "tv:0.1",
     features: FloatArray | Mapping[str, Sequence[float]] | None = None,
-    auto_radius: bool = False,
+    auto_radius: RadiusRule | None = None,
     floor: float | None = None,
     providers: Sequence[str] | None = None,
     access: Sequence[str] | None = None,
@@ -67,7 +78,7 @@ def robust(
     resamples : instead of domains, ("problems" | "attempts", n) resamples, or ("folds", n) parts of the problems.
     within : the ambiguity set, as text (`tv:0.1`; see `ambiguity_set`) or made.
     features : of `wasserstein`, (Xi, d) or {scenario: numbers}; default: each provider's success rate per attempt there.
-    auto_radius : choose the radius from resamples of the problems, see `chosen_radius`; that of `within` is ignored.
+    auto_radius : choose the radius by `bootstrap` or `kfold`, see `chosen_radius`; that of `within` is ignored.
     floor : procurement instead of margins: problems are the scenarios; keep this share solved, and spend least.
     access : providers that policies may buy from. private : of these, those that sell to nobody else (a distilled student).
     levels : performance levels in (0, 1]; default: each scenario's own 20.
@@ -89,6 +100,7 @@ def robust(
         "domains": domains if domains is None or isinstance(domains, str) else "given",
         "resamples": None if resamples is None else list(resamples),
         "set": within if isinstance(within, str) else within.label,
+        "features": None if features is None else "given",
         "auto_radius": auto_radius,
         "floor": floor,
         "providers": None if providers is None else list(providers),
@@ -104,8 +116,9 @@ def robust(
         "seed": seed,
     }
     say = progress or (lambda what, share: None)
-    if seed < 0 or cross_fits < 0:
-        raise UsageError(f"seed and cross_fits must be >= 0, not {min(seed, cross_fits)}")
+    for name, value in (("seed", seed), ("cross_fits", cross_fits)):
+        if value < 0:
+            raise UsageError(f"{name} = {value} must be >= 0")
     if floor is not None and not 0 <= floor <= 1:
         raise UsageError(f"floor = {floor:g} must lie in [0, 1]. A percentage? Divide by 100.")
     if providers is not None:
@@ -119,7 +132,10 @@ def robust(
         raise UsageError("private: somebody must sell to everybody, or there is no market price")
     selling = None if not own else [i for i in range(len(market.providers)) if i not in own]
     u = None if levels is None else _levels(levels)
-    if floor is not None and (domains is not None or resamples is not None or auto_radius or levels is not None):
+    named = _set(within, auto_radius is not None)
+    if features is not None and named.kind != "wasserstein":
+        raise UsageError(f"features are what distances of wasserstein are made of, and the set is {named.label}")
+    if floor is not None and any(given is not None for given in (domains, resamples, auto_radius, levels)):
         raise UsageError(
             "with a floor the problems are the scenarios: leave out domains, resamples, levels and the radius's choice"
         )
@@ -128,7 +144,6 @@ def robust(
     else:
         N = market.weights.size
         scenarios = Scenarios(names=market.problems, shares=np.eye(N), weights=market.weights, problems=(1,) * N)
-    named = _set(within, auto_radius)
     if named.kind == "wasserstein" and named.distance is None:
         named = replace(named, distance=distances(_features(market, scenarios, features)))
     if floor is not None:
@@ -136,11 +151,19 @@ def robust(
         return _procured(market, terms, asked, scenarios, named, floor, bought)
     say("trying policies", 0.05)
     made = pool(board(market, terms, scenarios, access=bought, selling=selling, levels=u))
-    if auto_radius:
-        say("choosing the radius", 0.15)
+    choice = None
+    if auto_radius is not None:
         made.refine(named)
-        radius = chosen_radius(made, named, levels=u, selling=selling, resamples=RADIUS_RESAMPLES, seed=seed)
-        named = named.at(radius)
+        choice = chosen_radius(
+            made,
+            named,
+            auto_radius,
+            levels=u,
+            selling=selling,
+            seed=seed,
+            progress=lambda share: say("choosing the radius", 0.1 + 0.2 * share),
+        )
+        named = named.at(choice.radius)
     say("mixing", 0.3)
     for within_ in (nominal_set := AmbiguitySet(kind="nominal"), named):
         made.refine(within_)
@@ -166,6 +189,7 @@ def robust(
         status=found.status,
         policies=len(made.policies),
         price=curve,
+        radius_choice=choice,
     )
 
 
@@ -202,8 +226,8 @@ def _scenarios(
     if resamples is not None:
         kind, n = resamples
         made = {"problems": resampled_problems, "attempts": resampled_attempts, "folds": folds}
-        if kind not in made or n < 2:
-            raise UsageError(f"resamples {kind}:{n}: give problems:n, attempts:n or folds:n with n of 2 or more")
+        if kind not in made or not 2 <= n <= MOST:
+            raise UsageError(f"resamples {kind}:{n}: give problems:n, attempts:n or folds:n with n from 2 to {MOST}")
         return made[kind](market, n, seed)
     if isinstance(domains, str):
         return domain_scenarios(market, domains_of(market, domains, sources)[0])
@@ -216,15 +240,19 @@ def _scenarios(
 def _features(market: Market, scenarios: Scenarios, features: FloatArray | Mapping[str, Sequence[float]] | None) -> FloatArray:
     """(Xi, d): as given, or each provider's success rate per attempt in each scenario."""
     if features is None:
-        return np.asarray(scenarios.shares @ np.stack([p.odds.mean for p in market.providers], axis=1))
+        return success_rates(market, scenarios.shares)
     if isinstance(features, Mapping):
         for name in scenarios.names:
             if name not in features:
                 raise UsageError(f"features: scenario {name!r} has none; there are {', '.join(list(features)[:8])}")
         features = np.array([list(features[name]) for name in scenarios.names], dtype=np.float64)
     found = np.asarray(features, dtype=np.float64)
-    if found.ndim != 2 or len(found) != len(scenarios) or not np.isfinite(found).all():
-        raise UsageError(f"features need a row of finite numbers for each of {len(scenarios)} scenarios, found {found.shape}")
+    if found.ndim != 2 or len(found) != len(scenarios):
+        raise UsageError(f"features need a row of numbers for each of {len(scenarios)} scenarios, found {found.shape}")
+    wrong = np.argwhere(~(np.abs(found) <= LARGEST))
+    if wrong.size:
+        s, c = wrong[0].tolist()
+        raise UsageError(f"features of scenario {scenarios.names[s]!r}: {found[s, c]:g} is not finite, or above {LARGEST:g}")
     return found
 
 

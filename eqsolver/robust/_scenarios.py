@@ -125,6 +125,12 @@ def resampled_attempts(market: Market, resamples: int, seed: int) -> Scenarios:
     )
 
 
+def success_rates(market: Market, shares: FloatArray) -> FloatArray:
+    """(Xi, M) success rate per attempt of each provider in scenarios with these shares (Xi, N) of the problems."""
+    found: FloatArray = shares @ np.stack([provider.odds.mean for provider in market.providers], axis=1)
+    return found
+
+
 def folds(market: Market, k: int, seed: int) -> Scenarios:
     """The problems dealt at random into k parts of equal size (up to one), each a scenario."""
     N = market.weights.size

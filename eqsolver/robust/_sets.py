@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -10,6 +11,7 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray, UsageError
 
 Kind = Literal["nominal", "worst", "cvar", "tv", "chi2", "kl", "wasserstein"]
+KINDS: Mapping[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
 TOLERANCE = 1e-9
 """Weights this close to a set, in its own measure relative to 1 + radius, belong to it (rounding)."""
@@ -32,8 +34,8 @@ class AmbiguitySet:
     distance: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise UsageError(f"ambiguity set {self.kind!r}: there are {', '.join(get_args(Kind))}")
+        if self.kind not in KINDS:
+            raise UsageError(f"ambiguity set {self.kind!r}: there are {', '.join(KINDS)}")
         if self.kind in ("nominal", "worst"):
             if self.radius is not None:
                 raise UsageError(f"ambiguity set {self.kind!r} has no radius, found {self.radius:g}")
@@ -98,14 +100,14 @@ def ambiguity_set(text: str, distance: FloatArray | None = None) -> AmbiguitySet
     """
     kind, colon, value = text.partition(":")
     radius = None
-    if kind not in get_args(Kind):
-        raise UsageError(f"--set {text!r}: there are nominal, worst, cvar:a, tv:r, chi2:r, kl:r and wasserstein:r")
+    if kind not in KINDS:
+        raise UsageError(f"ambiguity set {text!r}: there are nominal, worst, cvar:a, tv:r, chi2:r, kl:r and wasserstein:r")
     if colon:
         try:
             radius = float(value)
         except ValueError:
-            raise UsageError(f"--set {text!r}: {value!r} is not a number") from None
-    return AmbiguitySet(kind=kind, radius=radius, distance=distance if kind == "wasserstein" else None)  # type: ignore[arg-type]
+            raise UsageError(f"ambiguity set {text!r}: {value!r} is not a number") from None
+    return AmbiguitySet(kind=KINDS[kind], radius=radius, distance=distance if kind == "wasserstein" else None)
 
 
 def distances(features: FloatArray) -> FloatArray:

@@ -201,13 +201,13 @@ def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkey
     monkeypatch.setattr(_calibrate, "settle", recorded)
     monkeypatch.setattr(_calibrate, "PRICES", 6)
     monkeypatch.setattr(_calibrate, "HELPS", np.inf)
-    goals = Goals(pass_error=0.002, margin_mean=0.002, margin_worst=0.004, prices=0.004)
+    goals = Goals(pass_error=0.002, margin_mean=0.002, margin_worst=0.004)
     calibrate(few_logs(), classes=8, goals=goals, progress=told.append)
     lines = [[float(word) / 100 for word in line.split() if "." in word] for line in told if "points" in line]
     low, high = 0.0, np.inf
-    for price, (of_pass, mean, worst, off) in zip(prices, lines, strict=True):
+    for price, (of_pass, mean, worst, _) in zip(prices, lines, strict=True):
         assert low <= price <= high
-        if of_pass / 0.002 > max(mean / 0.002, worst / 0.004, off / 0.004):
+        if of_pass / 0.002 > max(mean / 0.002, worst / 0.004):
             low = price
         else:
             high = price
@@ -236,7 +236,7 @@ def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch:
     for line in told:
         if "points" in line:
             passed_by, mean, worst, off = (float(word) / 100 for word in line.split() if "." in word)
-            distances.append(max(passed_by / 0.01, mean / 0.002, worst / 0.004, off / 0.02))
+            distances.append((max(1.0, passed_by / 0.01, mean / 0.002, worst / 0.004), off))
     assert _calibrate._distance(found) == pytest.approx(min(distances), rel=0.05)
 
 
@@ -251,7 +251,7 @@ def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch:
 )
 def test_what_makes_no_sense_is_refused(market: Market, options: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        calibrate(market, **options)  # type: ignore[arg-type]
+        calibrate(market, **options)
 
 
 PATHS = ((), ((0, 0.3),), ((1, 0.21), (0, 0.4), (1, 0.5)), ((0, 0.25), (1, 0.5), (0, 0.3)), ((1, 0.21),))

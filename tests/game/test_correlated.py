@@ -14,7 +14,7 @@ from eqsolver.game._correlated import Draw, coarse_correlated
 ACTIONS = (3, 4, 2)
 
 
-def regrets_of(payoffs: np.ndarray):  # type: ignore[no-untyped-def]
+def regrets_of(payoffs: np.ndarray):
     """payoffs : (n_1, n_2, n_3, 3)."""
 
     def regrets(profile: tuple[int, ...]) -> tuple[np.ndarray, list[np.ndarray]]:

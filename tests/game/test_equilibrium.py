@@ -269,4 +269,4 @@ def test_named_regimes_and_what_makes_no_sense() -> None:
         ({"tolerance": 0.0}, "tolerance"),
     ):
         with pytest.raises(UsageError, match=told):
-            equilibrium(market, **{"consumers": VALUES, **wrong})  # type: ignore[arg-type]
+            equilibrium(market, **{"consumers": VALUES, **wrong})

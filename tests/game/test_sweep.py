@@ -44,7 +44,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path: Path, monkeypatch: 
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(cell)
-        return solve(*cell)  # type: ignore[arg-type]
+        return solve(*cell)
 
     monkeypatch.setattr(_sweep, "_solved", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -113,7 +113,7 @@ def test_an_error_nobody_expected_fails_its_cell_only_and_is_tried_again(
     def fragile(market: Market, **options: object) -> object:
         if market.providers[0].marginal_cost == 0.5:
             raise MemoryError("too much")
-        return solve(market, **options)  # type: ignore[arg-type]
+        return solve(market, **options)
 
     monkeypatch.setattr(_sweep, "equilibrium", fragile)
     found = sweep(ONE, AXES[:1], ledger=tmp_path / "ledger", **QUICK)

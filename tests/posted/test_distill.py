@@ -141,7 +141,7 @@ def test_tokens_pay_back_after_cost_over_profit_per_solved_problem() -> None:
 
 def test_a_bootstrap_of_alike_problems_has_no_spread() -> None:
     """On problems that are all alike every resample is the market itself, so every refit is the fit."""
-    alike = tuple(replace(p, odds=Geometric(success=np.full(12, p.odds.success.mean()))) for p in FAMILY.providers)  # type: ignore[union-attr]
+    alike = tuple(replace(p, odds=Geometric(success=np.full(12, p.odds.success.mean()))) for p in FAMILY.providers)
     found = distill(replace(FAMILY, providers=alike), bootstrap=25, allocation="attempts")
     for one in found.students:
         np.testing.assert_allclose(one.mean_margins, one.mean_margin, rtol=1e-9)

@@ -46,7 +46,7 @@ def solution() -> Solution:
 
 def shown(solution: Solution, width: int = 200, **console: object) -> str:
     buffer = io.StringIO()
-    print_solution(solution, Console(file=buffer, width=width, **console))  # type: ignore[arg-type]
+    print_solution(solution, Console(file=buffer, width=width, **console))
     return buffer.getvalue()
 
 
@@ -165,7 +165,7 @@ def test_any_solution_is_strict_json_that_parses_to_its_dictionary_and_can_be_pr
     if not somebody_solves(market):
         return
     try:
-        found = solve(market, levels=[0.25, 1.0] if high else None, points=9, **how)  # type: ignore[arg-type]
+        found = solve(market, levels=[0.25, 1.0] if high else None, points=9, **how)
     except UsageError:  # the cap is below the cost of every attempt that could succeed
         return
     text = to_json(found)

@@ -159,6 +159,16 @@ def test_the_answer_does_not_depend_on_the_number_of_jobs_and_comes_from_the_led
         learn(market, ledger=ledger, seed=4, **ASKED)
 
 
+def test_every_set_is_a_choice_and_they_agree_where_they_are_the_same_set() -> None:
+    same = ["nominal", "tv:0", "cvar:1", "wasserstein:0"], ["worst", "tv:1", "kl:50", "chi2:1e4", "wasserstein:100"]
+    market = logs()
+    found = learn(market, budgets=[3.0], choices=[*same[0], *same[1], "tv:0.2"], resamples=3, scenarios=8, seed=2)
+    mean = {curve.name: curve.mean[0] for curve in found.curves}
+    for names in same:
+        assert [mean[name] for name in names] == pytest.approx([mean[names[0]]] * len(names), abs=1e-6)
+    assert mean["nominal"] != pytest.approx(mean["worst"], abs=1e-6)
+
+
 def test_more_exploration_of_a_market_without_luck_earns_the_optimum() -> None:
     """Odds of 0 and 1: a few visits show all there is to know of each kind of problem."""
     n = np.full(20, 3)
@@ -182,7 +192,7 @@ def test_more_exploration_of_a_market_without_luck_earns_the_optimum() -> None:
         ({"budgets": [0.0]}, "budgets must be positive"),
         ({"budgets": []}, "none given"),
         ({"choices": ["guess"]}, "choice 'guess': there are empirical, beta, npml, and sets"),
-        ({"choices": ["wasserstein:1"]}, "no features"),
+        ({"choices": ["wasserstein"]}, "choice 'wasserstein'"),
         ({"choices": ["npml", "npml"]}, "none twice"),
         ({"resamples": 0}, "resamples = 0"),
         ({"attempts": 0}, "attempts = 0"),
@@ -191,7 +201,7 @@ def test_more_exploration_of_a_market_without_luck_earns_the_optimum() -> None:
 )
 def test_what_makes_no_sense_is_told(options: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        learn(logs(), **{**ASKED, **options})  # type: ignore[arg-type]
+        learn(logs(), **{**ASKED, **options})
 
 
 def test_only_logs_with_a_cap_can_be_learnt_from() -> None:

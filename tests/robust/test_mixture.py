@@ -46,7 +46,7 @@ def games(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 def sets(kind: str, scenarios: int) -> list[AmbiguitySet]:
     distance = DISTANCES[scenarios] if kind == "wasserstein" else None
     radii: list[float | None] = list(RADII.get(kind, [None]))
-    return [AmbiguitySet(kind=kind, radius=radius, distance=distance) for radius in radii]  # type: ignore[arg-type]
+    return [AmbiguitySet(kind=kind, radius=radius, distance=distance) for radius in radii]
 
 
 def transport_cost(q: np.ndarray, q0: np.ndarray, distance: np.ndarray) -> float:
@@ -72,7 +72,7 @@ def test_primal_dual_and_worst_case_values_are_one(kind: str, game: tuple[np.nda
     assert abs(found.worst_case_value - found.value) <= close
     assert found.status == "optimal"
     if kind == "wasserstein":
-        assert transport_cost(found.worst_case, q0, within.distance) <= within.radius + 1e-7  # type: ignore[arg-type, operator]
+        assert transport_cost(found.worst_case, q0, within.distance) <= within.radius + 1e-7
     else:
         assert within.excess(found.worst_case, q0) <= 1e-9 * (1 + (within.radius or 0.0))
     assert found.value <= found.nominal_value + close

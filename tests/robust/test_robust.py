@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,22 @@ import pytest
 
 from eqsolver import Market, UsageError, load, robust, solve, write_spec
 from eqsolver.market import Geometric, Provider, Sampled
-from eqsolver.robust import RobustAllocation, domains, margins_matrix
+from eqsolver.robust import (
+    Pool,
+    RadiusChoice,
+    RobustAllocation,
+    Scenarios,
+    ambiguity_set,
+    board,
+    domain_scenarios,
+    domains,
+    folds,
+    margins_matrix,
+    pool,
+    resampled_attempts,
+    resampled_problems,
+)
+from eqsolver.robust._radius_choice import RadiusRule, chosen_radius
 from eqsolver.technology import rules
 
 
@@ -105,11 +121,11 @@ def test_geometric_markets_and_students_have_robust_allocations_too() -> None:
     student = Provider(name="student", odds=Geometric(success=[0.5, 0.0, 0.3]), spend=[0.1, 0.1, 0.1])
     market = Market(name="family", providers=(teacher, student), weights=[0.4, 0.2, 0.4], max_budget=6.0)
     options = {"domains": ["x", "y", "x"], "within": "cvar:0.5", "cross_fits": 0}
-    found = robust(market, private=["student"], **options)  # type: ignore[arg-type]
+    found = robust(market, private=["student"], **options)
     assert found.chosen is not None
     assert found.chosen.worst_case_margin > 0.1
     with pytest.raises(UsageError, match="somebody must sell"):
-        robust(market, private=["student", "teacher"], **options)  # type: ignore[arg-type]
+        robust(market, private=["student", "teacher"], **options)
 
 
 @pytest.mark.parametrize("kind", ["problems:12", "attempts:6", "folds:3"])
@@ -122,11 +138,83 @@ def test_resamples_are_scenarios_too(kind: str) -> None:
     assert (found.chosen.left_out is not None) == (what == "folds")
 
 
-def test_a_radius_is_chosen_from_resamples() -> None:
-    found = robust(two_domains(), domains="^[a-z]+", within="tv", auto_radius=True, cross_fits=0)
-    assert found.within.radius is not None
-    assert 0 < found.within.radius <= 1
-    assert found.options["auto_radius"] is True
+def held(market: Market, scenarios: Scenarios) -> Pool:
+    """The pool of policies of a market's scenarios."""
+    return pool(board(market, rules(market), scenarios))
+
+
+def choice_of(made: Pool, within: str, rule: RadiusRule) -> RadiusChoice:
+    """A radius chosen in little time."""
+    asked = {"resamples": 20, "folds": 4, "points": 6}
+    return chosen_radius(made, ambiguity_set(within), rule, levels=None, selling=None, seed=0, **asked)
+
+
+def test_a_radius_is_the_least_whose_promise_holds_in_most_resamples() -> None:
+    market = two_domains()
+    why = choice_of(held(market, domain_scenarios(market, domains(market, "^[a-z]+")[0])), "tv:0.1", "bootstrap")
+    assert 0 < why.radius == why.radii[why.at] <= 1
+    assert (np.diff(why.score) >= 0).all(), "what holds at a radius is taken to hold at larger ones"
+    assert why.score[why.at] >= 0.95
+    assert why.at == 0 or why.score[why.at - 1] < 0.95
+
+
+@pytest.mark.parametrize(
+    ("within", "made", "of", "parts"),
+    [
+        ("tv:0.1", lambda m: domain_scenarios(m, domains(m, "^[a-z]+")[0]), "scenarios", 2),
+        ("cvar:0.5", lambda m: domain_scenarios(m, domains(m, r"\d$")[0]), "scenarios", 4),
+        ("tv:0.1", lambda m: folds(m, 3, 0), "scenarios", 3),
+        ("tv:0.1", lambda m: resampled_problems(m, 6, 0), "halves of the problems", 4),
+        ("cvar:0.5", lambda m: resampled_attempts(m, 3, 0), "halves of the problems", 4),
+        ("tv:0.1", lambda m: domain_scenarios(m, ["all"] * 24), "halves of the problems", 4),
+    ],
+)
+def test_a_radius_is_the_largest_that_earns_on_customers_held_out(
+    within: str, made: Callable[[Market], Scenarios], of: str, parts: int
+) -> None:
+    market = two_domains(24)
+    why = choice_of(held(market, made(market)), within, "kfold")
+    assert (why.of, why.parts) == (of, parts)
+    short = why.score.max() - why.score
+    assert short[why.at] <= why.behind[why.at] + 1e-9
+    alike = np.isclose(why.score, why.score[why.at]) & np.isclose(why.behind, why.behind[why.at])
+    assert not ((short <= why.behind - 1e-9) & ~alike)[why.at + 1 :].any(), "a larger radius is as good"
+
+
+def test_customers_held_out_call_for_a_radius_where_some_cost_money() -> None:
+    """Where all are alike the nominal optimum is best. Where it buys from a provider that is useless to every other customer it
+    loses on whoever was left out, since what it chooses turns on the others."""
+
+    def market(useless: Sequence[bool]) -> Market:
+        odds = np.repeat(np.where(useless, 0.0, 1.0), 5) * np.tile([0.9, 0.9, 0.9, 0.0, 0.0], 4)
+        cheap = Provider(name="cheap", odds=Geometric(success=odds), spend=np.full(20, 0.6))
+        strong = Provider(name="strong", odds=Geometric(success=np.full(20, 0.5)), spend=np.full(20, 1.0))
+        names = tuple(f"{'abcd'[x // 5]}{x}" for x in range(20))
+        return Market(name="m", providers=(cheap, strong), weights=np.full(20, 0.05), problems=names, max_budget=6.0)
+
+    chosen = {}
+    for name, useless in (("alike", [False] * 4), ("differ", [False, True, False, True])):
+        seen = market(useless)
+        chosen[name] = choice_of(held(seen, domain_scenarios(seen, [p[0] for p in seen.problems])), "tv:0.1", "kfold")
+    assert chosen["alike"].radius == 0.0
+    assert np.ptp(chosen["alike"].score) < 1e-9
+    assert chosen["alike"].score[0] > 0.02
+    assert chosen["differ"].score[0] < -0.02
+    assert chosen["differ"].radius > 0.0
+    assert chosen["differ"].score[chosen["differ"].at] > chosen["differ"].score[0]
+
+
+def test_the_radius_chosen_is_the_one_that_is_used_and_told() -> None:
+    found = robust(two_domains(24), domains="^[a-z]+", within="cvar", auto_radius="kfold", cross_fits=0)
+    why, told = found.radius_choice, found.to_dict()
+    assert why is not None
+    assert found.within.radius == why.radius == told["radius"]
+    assert told["options"]["auto_radius"] == told["radius_choice"]["rule"] == "kfold"
+    assert len(told["radius_choice"]["score"]) == len(told["radius_choice"]["radius"]) == why.radii.size
+    assert found.nominal is not None
+    assert found.nominal.left_out is not None
+    left_out = found.scenarios.weights @ found.nominal.left_out.paid
+    assert why.score[0] == pytest.approx(left_out, abs=0.02), "cvar:1 is nominal, and a fold of one scenario leaves it out"
 
 
 def test_a_floor_is_kept_problem_by_problem() -> None:
@@ -173,7 +261,10 @@ def test_domains_are_a_file_a_field_or_an_expression(tmp_path: Path) -> None:
         ({"domains": ["x"]}, "1 domains for"),
         ({"domains": "easy", "resamples": ("problems", 5)}, "in one way"),
         ({"resamples": ("years", 5)}, "problems:n"),
-        ({"domains": "^[a-z]+", "within": "worst", "auto_radius": True}, "no radius to choose"),
+        ({"domains": "^[a-z]+", "within": "worst", "auto_radius": "kfold"}, "no radius to choose"),
+        ({"domains": "^[a-z]+", "within": "tv", "auto_radius": "luck"}, "bootstrap, kfold"),
+        ({"resamples": ("attempts", 5), "within": "tv", "auto_radius": "bootstrap"}, "or kfold"),
+        ({"floor": 0.5, "within": "tv", "auto_radius": "kfold"}, "problems are the scenarios"),
         ({"domains": "^[a-z]+", "levels": [70]}, "Percentages"),
         ({"domains": "^[a-z]+", "levels": [0.9999]}, "within the reach"),
         ({"domains": "^[a-z]+", "within": "wasserstein:1", "features": {"easy": [0.0]}}, "'hard' has none"),
@@ -183,4 +274,4 @@ def test_domains_are_a_file_a_field_or_an_expression(tmp_path: Path) -> None:
 )
 def test_what_makes_no_sense_is_told(options: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        robust(two_domains(24), cross_fits=0, **options)  # type: ignore[arg-type]
+        robust(two_domains(24), cross_fits=0, **options)

@@ -1,0 +1,54 @@
+"""A seller of attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from eqsolver._base import FloatArray, IntArray, MarketError
+from eqsolver.market._checks import check, one_axis, positive, read_only
+from eqsolver.market._odds import Odds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Provider:
+    """A seller of attempts.
+
+    odds : chances of success on each of N problems, from a specification (`Geometric`), from logs (`Sampled`), or as an
+        estimator believes them to be (`Estimated`).
+    spend : (N,) mean cost w of one attempt at list price, money, > 0 and finite.
+    marginal_cost : κ, the provider's own cost as a share of list price, >= 0.
+    price : m, multiplier on list price, > 0; one *unit* is money at list price, so a bill is `price * units`.
+    highest_price : the highest multiplier the provider may post, >= price.
+    distillation_tokens : how many tokens of a teacher it was trained on, > 0 and finite; None: it is not a known student.
+    """
+
+    name: str
+    odds: Odds
+    spend: FloatArray
+    marginal_cost: float = 0.4
+    price: float = 1.0
+    highest_price: float = 5.0
+    distillation_tokens: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spend", read_only(self.spend))
+        if not self.name:
+            raise MarketError("a provider needs a name")
+        where = f"provider {self.name!r}: "
+        one_axis(self.spend, f"{where}spend")
+        if len(self.odds) != self.spend.size:
+            raise MarketError(f"{where}odds of {len(self.odds)} problems and costs of {self.spend.size}")
+        check((self.spend > 0) & np.isfinite(self.spend), self.spend, f"{where}spend", "must be positive and finite")
+        positive(self.marginal_cost, f"{where}marginal_cost", zero=True)
+        positive(self.price, f"{where}price")
+        if not (self.highest_price >= self.price and np.isfinite(self.highest_price)):
+            raise MarketError(f"{where}highest_price = {self.highest_price:g} is below price = {self.price:g}, or not finite")
+        if self.distillation_tokens is not None:
+            positive(self.distillation_tokens, f"{where}distillation_tokens")
+
+    def take(self, problems: IntArray) -> Self:
+        """The same provider on a selection of the problems (an index may repeat)."""
+        return replace(self, odds=self.odds.take(problems), spend=self.spend[problems])
