@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from eqsolver.game import Stage, crowd
+from eqsolver.game import Stage, crowd, equilibrium
 from eqsolver.game import _completed as completed
 from eqsolver.game._completed import Completed, solve_completed
 from eqsolver.game._near_independence import nearest_to_independence
@@ -15,6 +18,7 @@ from eqsolver.game._price_table import Played
 from eqsolver.game._regret_matching import drawn, regret_matching
 from eqsolver.game._sales import Conduct
 from eqsolver.market import Geometric, Market, Population, Provider
+from eqsolver.report import print_equilibrium
 from eqsolver.technology import grid_technology, rules, schedule_hull
 
 VALUES = [Population(distribution="lognormal", parameters=(4.0, 1.0))]
@@ -138,3 +142,19 @@ def test_policies_are_completed_where_the_game_is_played(monkeypatch: pytest.Mon
     _, how, without = played(three())
     assert how.rounds == 0
     assert without > max(5 * left_out, 1e-3)
+
+
+def test_the_answer_says_how_far_it_is_from_independent_draws_and_what_completing_moved() -> None:
+    solved = equilibrium(three(), consumers=VALUES, regimes=["competitive"], tick=0.07, points=4, max_rounds=30)
+    found, told = solved.regimes["competitive"], solved.to_dict()["regimes"]["competitive"]
+    assert set(told["completion"]) == {"rounds", "policies_added", "profit_change", "settled"}
+    assert told["completion"]["rounds"] >= 1
+    assert found.kind == "cce"
+    assert found.relative.max() <= 1e-9
+    drawn_together = told["drawn_together"]
+    assert set(drawn_together["independent_gain"]) == {"a", "b", "c"}
+    assert 0 < drawn_together["moved_from_independent"] < 1
+    text = StringIO()
+    print_equilibrium(solved, Console(file=text, width=200))
+    assert "was moved from independent draws" in text.getvalue()
+    assert "policies were completed" in text.getvalue()
