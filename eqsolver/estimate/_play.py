@@ -11,7 +11,7 @@ from eqsolver._base import FloatArray
 from eqsolver.estimate._margins import cheapest, profiles
 from eqsolver.estimate._policies import policies
 from eqsolver.market import Market
-from eqsolver.technology import Block, lower_hull
+from eqsolver.technology import Block, lower_hull, lower_hulls
 
 FACTORS = {2: (1.4, 2.0, 2.8)}
 """By which each provider's price is multiplied in turn, by number of providers: only ratios of prices matter."""
@@ -109,11 +109,13 @@ def _settings(market: Market) -> list[tuple[tuple[int, ...], FloatArray]]:
 def _menu(
     market: Market, sellers: tuple[int, ...], prices: FloatArray, max_budget: float
 ) -> tuple[FloatArray, FloatArray, tuple[tuple[Block, ...], ...]]:
-    """Policies on sale: what they solve, cost and are."""
+    """Policies on sale that somebody may want: what they solve, cost and are."""
     if len(sellers) == 1:
         i = sellers[0]
         mine = profiles(market, max_budget)[i]
-        return mine.solved, prices[i] * mine.spent, tuple(((i, float(at)),) for at in mine.at)
+        vertices, count = lower_hulls(mine.solved, prices[i] * mine.spent[None])
+        kept = vertices[0, : count[0]]
+        return mine.solved[kept], prices[i] * mine.spent[kept], tuple(((i, float(at)),) for at in mine.at[kept])
     reach = max((float(p.solved[-1]) for p in profiles(market, max_budget) if p.at.size), default=0.0)
     levels = np.linspace(reach / LEVELS, reach, LEVELS)
     there = replace(market, providers=tuple(replace(p, price=float(m)) for p, m in zip(market.providers, prices, strict=True)))
