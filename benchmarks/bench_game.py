@@ -13,13 +13,13 @@ import pytest
 
 from eqsolver import load
 from eqsolver._base import FloatArray
-from eqsolver.game import Crowd, Stage, crowd, discretised
+from eqsolver.game import Crowd, Stage, crowd, discretised, equilibrium
 from eqsolver.game._bimatrix import bimatrix_equilibrium
 from eqsolver.game._double_oracle import double_oracle
 from eqsolver.game._lattice import Lattice, lattice
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
-from eqsolver.market import Population
+from eqsolver.market import Geometric, Market, Population, Provider
 from eqsolver.technology import rules
 
 MODEL = Path(__file__).parents[1] / "models" / "swebench-duopoly.toml"
@@ -148,3 +148,41 @@ def _earned(conduct: Conduct, many: Crowd, price: float, others: FloatArray) -> 
     prices = others.copy()
     prices[:, 0] = price
     return float((price - 0.4) * conduct.sold(many, prices)[:, 0].mean())
+
+
+def three_sellers() -> Market:
+    """The same at a tiny size: two problem classes."""
+    sellers = (("a", (0.3, 0.1), 0.2), ("b", (0.5, 0.4), 0.4), ("c", (0.8, 0.6), 0.9))
+    providers = tuple(Provider(name=name, odds=Geometric(success=p), spend=[w, w]) for name, p, w in sellers)
+    return Market(name="three", providers=providers, weights=[0.5, 0.5], max_budget=3.0, consumers=(VALUES,))
+
+
+def test_the_game_of_six_providers(benchmark: Any) -> None:
+    """Prices of six, all of them strategic, with policies completed; against the table of all profiles on the same ticks.
+
+    The table's time is that of a sample of its profiles, extrapolated. Ours is run once, whole.
+    """
+    enabled = benchmark.enabled
+    market = load(MODEL.with_name("swebench-six.toml")) if enabled else three_sellers()
+    tick = None if enabled else 0.1
+    begin = time.perf_counter()
+    found = benchmark.pedantic(
+        lambda: equilibrium(market, regimes=["competitive"], points=None if enabled else 5, tick=tick), rounds=1
+    )
+    mine = time.perf_counter() - begin
+    ((_, regime),) = found.regimes.items()
+    assert regime.certified
+    if not enabled:
+        return
+    vectors = 0.4 * np.exp(np.random.default_rng(0).uniform(0, 2.5, (500, len(market.names))))
+    stage = Stage(market=market, terms=rules(market), bounds=np.array([[0.4, 5.0]] * 6), targets=np.zeros(0), every_level=False)
+    conduct, everybody = stage.conduct("competitive", {}), crowd(market.consumers)
+    one = seconds(lambda: conduct.sold(everybody, vectors)) / len(vectors)
+    profiles = 127.0 ** len(market.names)
+    print(
+        f"\nsix providers: {mine:.0f} s, largest relative ε {regime.relative.max():.1e}, {regime.kind}, {regime.rounds} rounds"
+    )
+    if regime.completed is not None:
+        print(f"policies completed {regime.completed.rounds} times; the last moved profits by {regime.completed.change:.1%}")
+    print(f"the table of all {profiles:.0e} profiles on ticks of 2 %: {profiles * one:.0e} s, {profiles * one / mine:.0e}x")
+    assert profiles * one > 1000 * mine

@@ -62,6 +62,8 @@ ISSUED = {
     "policies_added", "rounds",
 }  # fmt: skip
 """What every regime must have, whatever else is documented."""
+OF_MANY = {"completion", "drawn_together"}
+"""What only games of more than two providers have: see tests/game/test_many_players.py."""
 
 
 def test_json_has_the_documented_keys_and_no_others(market: Path) -> None:
@@ -83,7 +85,7 @@ def test_json_has_the_documented_keys_and_no_others(market: Path) -> None:
                 assert set(regime["strategies"][name]) == {"prices", "probabilities"}
                 assert sum(regime["strategies"][name]["probabilities"]) == pytest.approx(1.0)
                 assert set(regime["cross_price"][name]) == {"a", "b"}
-    assert emitted == set(known)
+    assert emitted | OF_MANY == set(known)
     assert found["players"] == ["a", "b"]
     assert found["posted"]["brokered"]["overhead"] > 0
     assert set(found["options"]) == {

@@ -10,7 +10,7 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._consumers import Crowd
-from eqsolver.game._many_players import Played
+from eqsolver.game._price_table import Played
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
 

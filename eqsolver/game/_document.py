@@ -65,10 +65,30 @@ def _strategies(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
         "cross_price": {name: by_provider(found.cross_price[i]) for i, name in enumerate(names)},
         "policies_added": found.policies,
         "policies_shortfall": found.shortfall,
+        **_completed(found, names),
         "rounds": found.rounds,
         "tick": float(np.expm1(found.step)),
         "other_expected_prices": [by_provider(prices) for prices in found.others],
     }
+
+
+def _completed(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
+    """With more than two providers: how policies were completed; of what is drawn together, how near to independence it is."""
+    told: dict[str, Any] = {}
+    if found.completed is not None:
+        told["completion"] = {
+            "rounds": found.completed.rounds,
+            "policies_added": found.completed.added,
+            "profit_change": found.completed.change,
+            "settled": found.completed.settled,
+        }
+    if found.together is not None:
+        movers = zip(found.players, found.together.alone, found.together.error, strict=True)
+        told["drawn_together"] = {
+            "moved_from_independent": found.together.moved,
+            "independent_gain": {names[i]: {"relative": float(gain), "error": float(error)} for i, gain, error in movers},
+        }
+    return told
 
 
 def _bands(solved: Equilibrium, regime: str, prices: str) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def equilibrium(
         market's highest price.
     demand : how consumers pick a seller; None: whoever offers them most. See `Logit` and `Balanced`.
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
-    tolerance : relative ε wanted (three times as much in `matching`). max_rounds : restricted games, or best responses.
+    tolerance : relative ε wanted (three times as much in `matching`; where three or more draw prices, 0.01 is enough).
+    max_rounds : restricted games, or best responses.
     accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
         which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
     response_map : where two providers move, work out what each would answer to the other's prices, for a figure.
@@ -75,8 +76,11 @@ def equilibrium(
     Notes
     -----
     THEORY section 7. Two providers alone: double oracle on log-spaced ticks, halved until the certificate of the continuous
-    game holds. Otherwise iterated best responses; where they cycle, double oracle for two players, and for more a coarse
-    correlated equilibrium, named as such. Every ε is a bound over all prices within the bounds, not only ticks.
+    game holds. Otherwise iterated best responses; where they cycle, double oracle for two players, and for more regret
+    matching: a sample of the independent strategies that it settles on, reweighed as little as leaves nobody a gain; a coarse
+    correlated equilibrium, named as such, and told how far it is from independent draws. Where there is none near, the one
+    that leaves least to gain. With more than two providers policies are completed where the game is played, and it is played
+    again, until that moves no profit by more than 1 %. Every ε is a bound over all prices within the bounds, not only ticks.
     """
     say = progress or (lambda what, share: None)
     if bootstrap < 0 or seed < 0:
@@ -99,6 +103,7 @@ def equilibrium(
         targets=crowded.levels,
         points=points,
         private=hidden,
+        every_level=demand is not None,
     )
     names = [name for name in market.names if name not in private] if strategic is None else list(strategic)
     if set(names) & set(private):

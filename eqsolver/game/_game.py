@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.game._at_bounds import FLOOR, at_bounds
 from eqsolver.game._certificate import Deviation
+from eqsolver.game._completed import Completed, solve_completed
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._demand import Demand
-from eqsolver.game._many_players import Played, solve_many
 from eqsolver.game._outcome import cross_price, outcome
+from eqsolver.game._price_table import Played, Together
 from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import Stage
 from eqsolver.game._responses import Responses, responses
 from eqsolver.game._sales import Conduct
 from eqsolver.game._smooth import served, solve_smooth
 from eqsolver.game._strategies import Strategies
+from eqsolver.game._together import TOLERATED
 from eqsolver.game._two_players import TwoPlayers, solve_two
 
 STARTS = (0.5, 0.1, 0.9)
@@ -52,6 +55,7 @@ class Game:
         self._tick, self._tolerance, self._max_rounds = tick, tolerance, max_rounds
         self._costs = np.array([p.marginal_cost for p in stage.market.providers])
         self._costs[list(stage.private)] = stage.market.prices[list(stage.private)]
+        self._drawn: dict[str, tuple[Played, Completed, Conduct]] = {}
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
@@ -160,38 +164,29 @@ class Game:
     def _many(
         self, conduct: Conduct, name: str, own: Mapping[str, Sequence[str]], tolerance: float, tell: Callable[[float], None]
     ) -> Strategies:
-        market = self._stage.market
         if not self._players:
             return self.posted(conduct)
-        played: Played | None = None
-        for left in reversed(range(COMPLETIONS)):
-            played = solve_many(
-                conduct,
+        units = "quotes" if name in ("monopoly", "competitive") else name  # the same units are bought, so one game
+        wider = max(self._tolerance, TOLERATED) if self._tick is None else self._tolerance
+        if units not in self._drawn:
+            self._drawn[units] = solve_completed(
+                self._stage,
+                lambda: self._stage.conduct(name, own),
                 self._crowd,
                 self._players,
-                market.prices,
                 self._costs,
-                self._stage.bounds,
                 tick=self._tick,
                 tolerance=tolerance,
+                drawn_tolerance=wider,
                 max_rounds=self._max_rounds,
-                before=played,
                 tell=tell,
             )
-            likely = played.prices[np.argsort(-played.shares)[:LINES]]
-            rows = [*likely]
-            for i, deviation in zip(self._players, played.deviations, strict=True):
-                rows.append(likely[0].copy())
-                rows[-1][i] = deviation.price
-            if not self._stage.extend(np.array(rows)) or not left:  # at last only to know what is still left out
-                break
-            conduct = self._stage.conduct(name, own)
-        assert played is not None, "at least one game is solved"
+        played, completed, final = self._drawn[units]
         if self._tick is None and played.kind == "pure":
-            played = at_bounds(played, conduct, self._crowd, self._players, self._costs, self._stage.bounds, tolerance)
+            played = at_bounds(played, final, self._crowd, self._players, self._costs, self._stage.bounds, tolerance)
         return self._made(
             played.kind,
-            conduct,
+            replace(final, alike=conduct.alike),
             played.prices,
             played.shares,
             dict(zip(self._players, played.deviations, strict=True)),
@@ -199,7 +194,9 @@ class Game:
             rounds=played.rounds,
             others=(),
             path=played.path,
-            tolerance=tolerance,
+            tolerance=wider if played.kind == "cce" else tolerance,
+            completed=completed,
+            together=played.together,
         )
 
     def _made(
@@ -215,6 +212,8 @@ class Game:
         others: tuple[FloatArray, ...],
         path: FloatArray,
         tolerance: float = np.inf,
+        completed: Completed | None = None,
+        together: Together | None = None,
     ) -> Strategies:
         likely = np.argsort(-shares)[:QUOTED]
         if self._demand is None:
@@ -233,6 +232,7 @@ class Game:
             relative[i] = deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
         return Strategies(
             kind=kind,
+            players=self._players,
             prices=prices,
             shares=shares,
             epsilon=epsilon,
@@ -249,4 +249,6 @@ class Game:
             mass=self._crowd.mass,
             others=others,
             path=path,
+            completed=completed,
+            together=together,
         )

@@ -41,6 +41,8 @@ TOGETHER = 4
 """Providers in access up to which schedules live on one product grid; of more, paths are grown (`Growth`)."""
 SEEDS = 0.6
 """Paths are first grown at posted prices, all of them so much lower, and each provider's so much lower and higher."""
+GROWN_ENOUGH = 2e-3
+"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""
 COMPLETE = 1e-4
 """No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
@@ -51,7 +53,8 @@ class Stage:
 
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
     points : grid points per provider (with two of them, of the grid on which it is looked where schedules turn); None: by
-    their number. private : providers that only arbitrageurs can buy from.
+    their number. private : providers that only arbitrageurs can buy from. every_level : single policies are wanted for
+    every level of the list in all regimes, not only where customers follow it.
     """
 
     market: Market
@@ -60,8 +63,10 @@ class Stage:
     targets: FloatArray
     points: int | None = None
     private: tuple[int, ...] = ()
+    every_level: bool = True
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
+    _quoted: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
     _searches: dict[tuple[int, ...], Completion] = field(default_factory=dict)
     _growths: dict[tuple[int, ...], Growth] = field(default_factory=dict)
 
@@ -85,7 +90,7 @@ class Stage:
         raise UsageError(f"unknown regime {name!r}; there are {', '.join((*BUILT_IN, *regimes))}")
 
     def _of(self, arbitrageurs: Sequence[Arbitrageur], *, follows_list: bool, alike: bool) -> Conduct:
-        options = [self._menus(who) for who in arbitrageurs]
+        options = [self._menus(who, listed=follows_list or self.every_level) for who in arbitrageurs]
         states = tuple(
             (float(np.prod([share for share, _ in drawn])), tuple(menu for _, menu in drawn if menu is not None))
             for drawn in itertools.product(*options)
@@ -98,10 +103,18 @@ class Stage:
             alike=alike,
         )
 
-    def _menus(self, who: Arbitrageur) -> list[tuple[float, Menu | None]]:
-        """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them."""
+    def _menus(self, who: Arbitrageur, *, listed: bool) -> list[tuple[float, Menu | None]]:
+        """What an arbitrageur may sell from, with probabilities: its fixed policies (none: it abstains), or all of them.
+
+        listed : single policies are wanted for all levels of the list; otherwise fewer may do.
+        """
         if not who.policies:
-            supply = self._supply(self.market.positions(who.access or self.market.names, who.name))
+            key = tuple(sorted(self.market.positions(who.access or self.market.names, who.name)))
+            supply = self._supply(key)
+            if key in self._growths and not listed:
+                if key not in self._quoted:
+                    self._quoted[key] = self._growths[key].found(self.targets)
+                supply = self._quoted[key]
             return [(1.0, _menu(who, supply))]
         found: list[tuple[float, Menu | None]] = []
         for policy in who.policies:
@@ -114,8 +127,10 @@ class Stage:
         """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
         return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
-    def extend(self, prices: FloatArray) -> int:
+    def extend(self, prices: FloatArray, enough: float = GROWN_ENOUGH) -> int:
         """Search policies at each of S price vectors, along every provider's price line through them; how many were added.
+
+        enough : where growing paths saves no larger share of any level's cost, that counts as none.
 
         With two providers in access the whole line of ratios has been searched already; with more than `TOGETHER` paths are
         grown at the price vectors themselves.
@@ -129,9 +144,12 @@ class Stage:
                 added += len(search) - before
                 self._supplies[key] = search.found()
         for key, growth in self._growths.items():
-            if growth.grow(prices) > GROWN_ENOUGH:
-                added += 1
+            before = self._supplies[key].solved.size
+            saved = growth.grow(prices)
             self._supplies[key] = growth.found()
+            if saved > enough or not enough:
+                added += abs(self._supplies[key].solved.size - before)
+            self._quoted.pop(key, None)
         return added
 
     @property
@@ -144,8 +162,7 @@ class Stage:
         """The largest share by which a policy left out may be cheaper, on the lines searched."""
         return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
 
-    def _supply(self, access: Sequence[int]) -> ProductionSet:
-        key = tuple(sorted(access))
+    def _supply(self, key: tuple[int, ...]) -> ProductionSet:
         if key not in self._supplies:
             self._supplies[key] = self._built(key)
         return self._supplies[key]
@@ -222,5 +239,3 @@ def _menu(who: Arbitrageur, supply: ProductionSet) -> Menu | None:
 COARSE = 1e-4
 """Share that a policy left out may be cheaper by along a line, with more than two providers."""
 _LINE = 400
-GROWN_ENOUGH = 2e-3
-"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""

@@ -99,14 +99,14 @@ class Conduct:
         """1 + the highest overhead of an arbitrageur."""
         return max((menu.markup for _, menus in self.states for menu in menus), default=1.0)
 
-    def demanded(self, prices: FloatArray) -> list[tuple[float, Demanded]]:
-        """Demand at R price vectors (R, M), in every state."""
+    def demanded(self, prices: FloatArray, *, bounded: bool = True) -> list[tuple[float, Demanded]]:
+        """Demand at R price vectors (R, M), in every state. bounded : with what bounds a rise of sales between two prices."""
         found = []
         for share, menus in self.states:
             if self.follows_list:
-                found.append((share, self._from_list(menus, prices)))
+                found.append((share, self._from_list(menus, prices, bounded)))
             else:
-                found.append((share, self._from_quotes(menus, prices)))
+                found.append((share, self._from_quotes(menus, prices, bounded)))
         return found
 
     def on_sale(self, menus: tuple[Menu, ...], prices: FloatArray) -> Choices:
@@ -137,7 +137,7 @@ class Conduct:
         distinct, scale, place = by_ratio(prices)
         for start in range(0, len(distinct), self.at_once):
             here = np.flatnonzero((place >= start) & (place < start + self.at_once))
-            for share, demand in self.demanded(distinct[start : start + self.at_once]):
+            for share, demand in self.demanded(distinct[start : start + self.at_once], bounded=False):
                 total[here] += share * demand.sold(crowd, place[here] - start, scale[here])
         return total
 
@@ -147,13 +147,13 @@ class Conduct:
         most = max(menu.supply.at_once for _, menus in self.states for menu in (*menus, Menu(supply=self.direct)))
         return int(max(AT_ONCE // most, 64))
 
-    def _from_quotes(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
+    def _from_quotes(self, menus: tuple[Menu, ...], prices: FloatArray, bounded: bool) -> Demanded:
         direct = Menu(supply=self.direct)
         every = (*menus, direct)
         chosen = choose(every, prices)
         price, units = cheapest_of(every, self.targets, prices)
         demand = Demanded(slope=chosen.slope, units=_added(chosen.units), price=price, target_units=units)
-        if not self.rises:
+        if not (bounded and self.rises):
             return demand
         markups = np.array([menu.markup for menu in (*every, direct)])
         most = max(menu.supply.solved.size for menu in every)
@@ -163,23 +163,18 @@ class Conduct:
             overhead=(markups[chosen.menu] - 1)[..., None] * chosen.units,
         )
 
-    def _from_list(self, menus: tuple[Menu, ...], prices: FloatArray) -> Demanded:
+    def _from_list(self, menus: tuple[Menu, ...], prices: FloatArray, bounded: bool) -> Demanded:
         direct = Menu(supply=self.direct)
         chosen = choose((direct,), prices)
         delivered, _ = self.delivered(chosen, menus, prices)
         listed, _ = cheapest_of((direct,), self.targets, prices)
         _, target_units = cheapest_of((*menus, direct), self.targets, prices)
+        demand = Demanded(slope=chosen.slope, units=_added(delivered.units), price=listed, target_units=target_units)
+        if not bounded:
+            return demand
         delivery, delivery_units = self._delivery(menus, prices)
         own = (self.direct.units[chosen.way] > 0) & (chosen.menu >= 0)[..., None]
-        return Demanded(
-            slope=chosen.slope,
-            units=_added(delivered.units),
-            price=listed,
-            target_units=target_units,
-            picks=_added(own.astype(np.float64)),
-            delivery=delivery,
-            delivery_units=delivery_units,
-        )
+        return replace(demand, picks=_added(own.astype(np.float64)), delivery=delivery, delivery_units=delivery_units)
 
     def delivered(self, listed: Choices, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[Choices, IntArray]:
         """What customers picked from the list, at the cost and with the units of whoever delivers it for least.

@@ -11,7 +11,9 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.game._bands import Spread, differences
+from eqsolver.game._completed import Completed
 from eqsolver.game._outcome import Outcome
+from eqsolver.game._price_table import Together
 from eqsolver.game._responses import Responses
 from eqsolver.market import Consumers, Market
 
@@ -24,6 +26,7 @@ class Strategies:
     """What is played in one regime, how exact it is, and what it means. Axes: M providers, S price vectors.
 
     kind : `pure`, `mixed`, `cce` (coarse correlated), `cycle` (best responses that did not settle) or `posted`.
+    players : positions of the providers that move.
     prices : (S, M) price vectors played. shares : (S,) their probabilities.
     epsilon : (M,) money, an upper bound on what any deviation gains; 0 for providers that do not move. missed : (M,) the part
         of it that rests on a bound rather than on a deviation found. relative : (M,) over profit.
@@ -35,9 +38,12 @@ class Strategies:
     mass : how many consumers there are.
     others : expected prices (M,) of other equilibria found from other starts.
     path : (T, M) price vectors that iterated best responses went through, if they were iterated.
+    completed : with more than two providers, how policies were completed where it is played.
+    together : of three or more that draw prices, how far the draw is from each drawing by itself.
     """
 
     kind: str
+    players: tuple[int, ...]
     prices: FloatArray
     shares: FloatArray
     epsilon: FloatArray
@@ -54,6 +60,8 @@ class Strategies:
     mass: float
     others: tuple[FloatArray, ...]
     path: FloatArray
+    completed: Completed | None = None
+    together: Together | None = None
 
     @property
     def expected_price(self) -> FloatArray:

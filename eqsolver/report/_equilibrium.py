@@ -22,6 +22,8 @@ KINDS = {
     "cycle": "best responses did not settle: the least ε they visited",
     "posted": "posted",
 }
+PAIRS_SHOWN = 8
+"""Pairs of providers whose effects on each other are printed, the largest."""
 DEMANDS = {
     "logit": "customers have tastes among sellers; surplus leaves those tastes out",
     "balanced": "a marketplace shares the traffic for each level among all who sell it, by a power of their price",
@@ -49,8 +51,31 @@ def print_equilibrium(solved: Equilibrium, console: Console) -> None:
             for other in found.others:
                 listed = ", ".join(f"{provider} {digits(float(p))}" for provider, p in zip(names, other, strict=True))
                 say(console, f"{name}: another start led to other expected prices: {listed}.", "yellow")
+        for name, found in solved.regimes.items():
+            _completion(name, found, console)
+            _together(name, found, names, console)
         for name in solved.uncertified:
             say(console, f"{name}: the certificate is not within the tolerance of {solved.tolerance:g}.", "yellow")
+
+
+def _completion(name: str, found: Strategies, console: Console) -> None:
+    if found.completed is None or not found.completed.rounds:
+        return
+    done = found.completed
+    told = f"{name}: policies were completed {counted(done.rounds, 'time')} where it is played, {done.added:,} more are held"
+    told += f"; the last time no profit, played or by deviation, changed by more than {percent(done.change)} %."
+    say(console, told, "" if done.settled else "yellow")
+
+
+def _together(name: str, found: Strategies, names: tuple[str, ...], console: Console) -> None:
+    if found.together is None:
+        return
+    drawn = found.together
+    worst = int(np.argmax(drawn.alone))
+    told = f"{name}: {counted(found.shares.size, 'price vector')}, drawn together; {percent(drawn.moved)} % of the probability"
+    told += " was moved from independent draws, which by themselves would leave gains of about "
+    told += f"{percent(float(drawn.alone[worst]))} % (standard error {percent(float(drawn.error[worst]))}) to"
+    say(console, f"{told} {names[found.players[worst]]}, the largest.")
 
 
 def consumers(solved: Equilibrium) -> str:
@@ -121,11 +146,17 @@ def _effects(solved: Equilibrium, console: Console) -> None:
     pairs = [(i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
     if not pairs:
         return
+    every = [found.cross_price for found in (*solved.posted.values(), *solved.regimes.values())]
+    size = {(i, j): max(abs(float(effects[i, j])) for effects in every) for i, j in pairs}
+    largest = sorted(pairs, key=lambda pair: -size[pair])[:PAIRS_SHOWN]
+    left, pairs = len(pairs) - len(largest), [pair for pair in pairs if pair in largest]
     groups = []
     for title, group in (("posted prices", solved.posted), ("equilibrium", solved.regimes)):
         cells = tuple(tuple(_effect(float(found.cross_price[i, j])) for found in group.values()) for i, j in pairs)
         groups.append(Group(title, tuple(f"{names[i]} / {names[j]}" for i, j in pairs), cells))
     show(console, "Units of the first per price of the second: + substitutes, - complements", _key(solved), groups)
+    if left:
+        say(console, f"{counted(left, 'other pair')}, of smaller effects, in the JSON object.")
 
 
 def _changes(solved: Equilibrium, console: Console) -> None:

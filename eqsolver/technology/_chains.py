@@ -135,3 +135,18 @@ def _let_in(x: FloatArray, y: FloatArray, kept: IntArray, n: int, k: int) -> int
         n -= 1
     kept[n] = k
     return n + 1
+
+
+@compiled
+def cheapest_of_the_better(cost: FloatArray, first: IntArray, order: IntArray, policy: IntArray) -> None:
+    """`cheapest_from` of rows: cost (R, K), first (L,), `order` sorts it; policy (R, L) is written."""
+    K, L = cost.shape[1], first.size
+    for row in range(cost.shape[0]):
+        k, best, least = K, -1, np.inf
+        for place in range(L - 1, -1, -1):
+            level = order[place]
+            while k > first[level]:
+                k -= 1
+                if cost[row, k] < least:
+                    best, least = k, cost[row, k]
+            policy[row, level] = best

@@ -67,20 +67,24 @@ class Growth:
             self._grown_at.append(row)
         return self.shortfall
 
-    def found(self) -> ProductionSet:
-        """The policies that are on the lower hull, or cheapest for a level, at or near some price vector looked at, by pass."""
+    def found(self, levels: FloatArray | None = None) -> ProductionSet:
+        """The policies that are on the lower hull, or cheapest for one of some levels, at or near some price vector looked at.
+
+        levels : (L,) among those that single policies are wanted for; None: all of them.
+        """
+        levels = self.levels if levels is None else levels
         order = np.argsort(self._solved, kind="stable")
         solved, units = self._solved[order], self._units[order]
         kept = np.zeros(solved.size, dtype=bool)
-        every = ProductionSet(solved=solved, units=units, levels=self.levels)
+        every = ProductionSet(solved=solved, units=units, levels=levels)
         for row in self._grown_at or [self.made.market.prices]:
             near = _aside(row)
             vertices, _ = lower_hulls(solved, near @ units.T)
             kept[vertices[vertices >= 0]] = True
-            if self.levels.size:
-                chosen = every.cost(self.levels, near)[1]
+            if levels.size:
+                chosen = every.cost(levels, near)[1]
                 kept[chosen[chosen >= 0]] = True
-        return ProductionSet(solved=solved[kept], units=units[kept], levels=self.levels, shortfall=self.shortfall)
+        return ProductionSet(solved=solved[kept], units=units[kept], levels=levels, shortfall=self.shortfall)
 
     def _cost(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
         """Cost of the cheapest policy held for each watched level, and the number of its path, -1 for none."""

@@ -95,14 +95,11 @@ class ProductionSet:
 
 def cheapest_from(cost: FloatArray, first: IntArray) -> IntArray:
     """(R, L) position of the cheapest of cost[r, first[l]:], the last of equals. cost : (R, K). first : (L,)."""
-    K = cost.shape[1]
-    reverse = cost[:, ::-1]
-    cheapest = np.minimum.accumulate(reverse, axis=1)
-    cheaper = np.ones(cost.shape, dtype=bool)
-    cheaper[:, 1:] = reverse[:, 1:] < cheapest[:, :-1]
-    place = np.maximum.accumulate(np.where(cheaper, np.arange(K), 0), axis=1)
-    found: IntArray = K - 1 - place[:, K - 1 - first]
-    return found
+    from eqsolver.technology._chains import cheapest_of_the_better
+
+    policy = np.empty((len(cost), first.size), dtype=np.int64)
+    cheapest_of_the_better(np.ascontiguousarray(cost), first.astype(np.int64), np.argsort(first, kind="stable"), policy)
+    return policy
 
 
 def _along(levels: FloatArray, solved: FloatArray, cost: FloatArray) -> FloatArray:

@@ -1,0 +1,149 @@
+"""The price game of more than two providers with its policies completed where it is played, until that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqsolver._base import FloatArray
+from eqsolver.game._consumers import Crowd
+from eqsolver.game._least_gain import least_gain, worst
+from eqsolver.game._many_players import solve_many
+from eqsolver.game._price_table import SMALL, STEPS, Played, Table, table
+from eqsolver.game._regimes import Stage
+from eqsolver.game._sales import Conduct
+from eqsolver.game._together import certified, looked_at_again
+
+COMPLETIONS = 4
+"""Times that policies are completed at what is played, at most."""
+SETTLED = 0.01
+"""Where completing policies changes no player's profit, nor what it could earn by its best deviation, by a larger share, the
+game is not played again."""
+LIKELY, DRAWN = 4, 8
+"""Price vectors at which policies are completed, besides deviations and the expected prices: the likeliest, or of very many
+so many that are drawn anew each time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Completed:
+    """How policies were completed at what is played. rounds : times. added : policies held at the end beyond those at first.
+
+    change : the largest share by which any player's profit, or that of its best deviation, moved when policies were completed
+    last; 0 if nothing was left to complete. What certificates say is about the policies held at the end.
+    """
+
+    rounds: int = 0
+    added: int = 0
+    change: float = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last completion moved no profit by more than `SETTLED`."""
+        return self.change <= SETTLED
+
+
+def solve_completed(
+    stage: Stage,
+    rebuilt: Callable[[], Conduct],
+    crowd: Crowd,
+    players: Sequence[int],
+    costs: FloatArray,
+    *,
+    tick: float | None,
+    tolerance: float,
+    drawn_tolerance: float,
+    max_rounds: int,
+    tell: Callable[[float], None],
+) -> tuple[Played, Completed, Conduct]:
+    """Play, complete the arbitrageurs' policies where it is played, play again, until that changes nothing.
+
+    rebuilt : the regime with the policies held now. drawn_tolerance : instead, of what is drawn together. The rest : as in
+    `solve_many`, at the stage's posted prices and bounds.
+
+    Returns what is played, how policies were completed, and the regime with the policies that certificates are about.
+    """
+    base, bounds = stage.market.prices, stage.bounds
+    conduct = rebuilt()
+    floor = SMALL * float((base * conduct.sold(crowd, base[None])[0]).sum())
+
+    def solved(before: Played | None, seed: int) -> Played:
+        return solve_many(
+            conduct, crowd, players, base, costs, bounds, tick=tick, tolerance=tolerance, max_rounds=max_rounds, before=before,
+            seed=seed, tell=tell,
+        )  # fmt: skip
+
+    def game() -> Table:
+        step = STEPS[0] if tick is None else float(np.log1p(tick))
+        return table(conduct, crowd, players, base, costs, bounds, step)
+
+    played, begun = solved(None, 0), stage.policies
+    rounds, change, last = 0, 0.0, False
+    while rounds < COMPLETIONS and any(menus for _, menus in conduct.states):
+        rounds += 1
+        grown = stage.extend(where(game(), played, np.random.default_rng((rounds, 2))), enough=0.0)
+        if not grown:
+            change = 0.0
+            break
+        conduct = rebuilt()
+        played, change = _changed(game(), played, floor)
+        last = change <= SETTLED or rounds == COMPLETIONS
+        if last and played.together is not None:
+            break
+        played = solved(played, rounds)
+        if last:
+            break
+    if played.together is not None:
+        near = certified(game(), played, floor, drawn_tolerance, max_rounds, tick, tell)
+        if tick is None and worst(near, floor) > drawn_tolerance:
+            finer = [table(conduct, crowd, players, base, costs, bounds, step) for step in STEPS]
+            least = least_gain(finer, played, floor=floor, tolerance=drawn_tolerance, max_rounds=max_rounds, tell=tell)
+            near = min(near, least, key=lambda found: worst(found, floor))
+        played = near
+    return played, Completed(rounds=rounds, added=stage.policies - begun, change=change), conduct
+
+
+def where(game: Table, played: Played, rng: np.random.Generator) -> FloatArray:
+    """(R, M) price vectors to complete policies at: expected ones, some that are played, and best deviations from these."""
+    expected = played.shares @ played.prices
+    if played.shares.size <= 2 * DRAWN:
+        rows = list(played.prices[np.argsort(-played.shares)[:LIKELY]])
+    else:
+        rows = list(played.prices[rng.choice(played.shares.size, size=DRAWN, replace=False, p=played.shares)])
+    deviating = rows[0] if played.shares.size == 1 else expected
+    for i, price in zip(game.players, _best_prices(played), strict=True):
+        rows.append(deviating.copy())
+        rows[-1][i] = price
+    return np.array([*rows, expected] if played.shares.size > 1 else rows)
+
+
+def _best_prices(played: Played) -> list[float]:
+    if played.together is None:
+        return [deviation.price for deviation in played.deviations]
+    found = played.together
+    return [float(own[np.argmax(gain.mean(axis=0))]) for own, gain in zip(found.own, found.gains, strict=True)]
+
+
+def _changed(game: Table, played: Played, floor: float) -> tuple[Played, float]:
+    """What is played, seen with other policies, and the largest share by which profits of it and of deviations changed."""
+    if played.together is not None:
+        now = looked_at_again(game, played)
+        assert now.together is not None, "as before"
+        before, after = (_earned(at.payoffs, at.gains) for at in (played.together, now.together))
+        return now, float(np.max(np.abs(after - before) / np.maximum(before, floor)))
+    change = 0.0
+    profits = played.shares @ game.earned(played.prices)
+    for p, (i, deviation) in enumerate(zip(game.players, played.deviations, strict=True)):
+        away = played.prices.copy()
+        away[:, i] = deviation.price
+        best = float(played.shares @ game.earned(away)[:, p])
+        moved = abs(profits[p] - deviation.profit), abs(best - deviation.profit - deviation.gain)
+        change = max(change, *(m / max(deviation.profit, floor) for m in moved))
+    return played, change
+
+
+def _earned(payoffs: FloatArray, gains: Sequence[FloatArray]) -> FloatArray:
+    """(2, P) profits of a sample of price vectors, and with the best deviation from it."""
+    profits = payoffs.mean(axis=0)
+    return np.stack([profits, profits + [float(gain.mean(axis=0).max()) for gain in gains]])
