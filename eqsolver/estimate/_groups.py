@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.cluster import hierarchy
+from scipy.spatial import KDTree
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.estimate._classes import Classes
@@ -16,6 +17,8 @@ LARGEST_JUMP = 0.008
 """Pass gained by a class's first attempt: half of it, well placed, is the error that the jump causes."""
 COMPARED = 60
 """Budgets per provider at which the survival of problems is compared."""
+BLENDED = 0.3
+"""Weight of the nearest other problem in the log cost of a class that stands for one."""
 SPEND_MATTERS = (0.6, 5.0)
 """How much a problem's log cost weighs in likeness: the sum of the first and the share it solves, times the second."""
 
@@ -23,7 +26,11 @@ SPEND_MATTERS = (0.6, 5.0)
 def group_classes(
     odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, max_budget: float, classes: int
 ) -> Classes:
-    """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost."""
+    """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost.
+
+    With fewer classes than problems no class has the costs of a single one, so that a specification may be shown to those who
+    may not see the logs: a problem alone in its group costs a little what the one most like it does.
+    """
     success = np.stack([o.successes / o.attempts for o in odds])
     cost = np.log(np.stack(list(spend)))
     group: IntArray = np.arange(weights.size, dtype=np.int64)
@@ -32,6 +39,9 @@ def group_classes(
         curves = [curve(o, w, _spread(w, max_budget))[0] for o, w in zip(odds, spend, strict=True)]
         likeness = np.concatenate([*curves, (slope * cost * (least + success)).T], axis=1)
         group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
+        alone = np.flatnonzero(np.bincount(group)[group] == 1)
+        alike = np.asarray(KDTree(likeness).query(likeness[alone], k=[2])[1])[:, 0]
+        cost[:, alone] = (1 - BLENDED) * cost[:, alone] + BLENDED * cost[:, alike]
     K = int(group.max()) + 1
     q: FloatArray = np.bincount(group, weights, minlength=K).astype(np.float64)
     mean = [np.bincount(group, weights * s, minlength=K) / q for s in success]

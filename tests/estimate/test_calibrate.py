@@ -16,6 +16,7 @@ from eqsolver._base import FloatArray, UsageError
 from eqsolver.estimate import Calibration, Goals, _calibrate, _improve, _margins, _play, calibrate
 from eqsolver.estimate._aims import Aim, aim, watched
 from eqsolver.estimate._classes import Classes, jumps, steered, varied
+from eqsolver.estimate._groups import group_classes
 from eqsolver.estimate._improve import Evidence, Fitted
 from eqsolver.estimate._margins import cheapest, highest
 from eqsolver.estimate._play import price_error, purchases, stalls
@@ -138,7 +139,10 @@ def test_the_reported_pass_error_bounds_an_independent_dense_evaluation(
 ) -> None:
     found, logs = fewer_classes_than_problems, few_logs()
     for name, reported in found.pass_error.items():
-        dense = np.linspace(0, CAP, 20_001)
+        spend = np.concatenate([market.restrict([name]).providers[0].spend for market in (logs, found.market)])
+        steps = (spend[:, None] * np.arange(1, 25)).ravel()
+        steps = steps[steps < CAP]
+        dense = np.concatenate([np.linspace(0, CAP, 20_001), steps * (1 + 1e-9), steps * (1 - 1e-9)])
         gap = np.abs(passed(found.market, name, dense) - passed(logs, name, dense)).max()
         assert gap <= reported + 1e-12
         assert gap >= reported - 0.002, "and it is not a loose one"
@@ -394,6 +398,16 @@ def test_steered_classes_cost_just_what_budgets_do_and_solve_something_there() -
     np.testing.assert_allclose(found.spend[1], 0.1, rtol=0.1)
     never = replace(classes, success=np.zeros((2, 2)))
     assert steered(never, 0, budgets, np.random.default_rng(1)).weights.size == 0
+
+
+def test_no_class_shows_the_costs_of_a_problem() -> None:
+    logs = few_logs()
+    odds, spend = [p.odds for p in logs.providers], [p.spend for p in logs.providers]
+    assert all(isinstance(o, Sampled) for o in odds)
+    found = group_classes([o for o in odds if isinstance(o, Sampled)], spend, logs.weights, CAP, 23)
+    assert found.weights.size >= 20, "most problems are alone in their class"
+    apart = np.abs(np.log(found.spend[:, :, None] / np.stack(spend)[:, None, :])).max(axis=0)
+    assert apart.min() > 1e-3
 
 
 def test_jumps_are_costs_that_several_problems_share() -> None:
