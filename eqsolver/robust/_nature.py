@@ -61,13 +61,14 @@ def _chi_square(values: FloatArray, nominal: FloatArray, radius: float) -> Float
     support = np.flatnonzero(nominal > 0)
     order = support[np.argsort(values[support], kind="stable")]
     v, q0 = values[order] - values[order[0]], nominal[order]
+    if radius <= 0 or v[-1] <= 0:
+        return nominal.copy()
+    v /= v[-1]  # the answer is the same in any unit, and squares stay within range
     P = np.cumsum(q0)
     mean = np.cumsum(q0 * v) / P
     spread = np.maximum(np.cumsum(q0 * v * v) / P - mean**2, 0.0)  # variance within the lowest
     found = np.zeros_like(values)
     lowest = v <= 0
-    if radius <= 0 or lowest.all():
-        return nominal.copy()
     if radius >= 1.0 / P[lowest][-1] - 1.0:  # all weight may go to the lowest value
         found[order[lowest]] = q0[lowest] / P[lowest][-1]
         return found

@@ -191,7 +191,10 @@ def test_more_exploration_of_a_market_without_luck_earns_the_optimum() -> None:
         ({"budgets": [3.0, 1.0]}, "budgets must increase"),
         ({"budgets": [0.0]}, "budgets must be positive"),
         ({"budgets": []}, "none given"),
-        ({"choices": ["guess"]}, "choice 'guess': there are empirical, beta, npml, and sets"),
+        (
+            {"choices": ["guess"]},
+            "choice 'guess': ambiguity set 'guess': there are nominal.*; there are empirical, beta, npml, and sets",
+        ),
         ({"choices": ["wasserstein"]}, "choice 'wasserstein'"),
         ({"choices": ["npml", "npml"]}, "none twice"),
         ({"resamples": 0}, "resamples = 0"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
@@ -30,13 +30,20 @@ def named(text: str, scenarios: int) -> AmbiguitySet:
 @pytest.mark.parametrize("text", SETS)
 @settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.0, 1.0))
+@example(seed=1, share=5e-324)
+@example(seed=0, share=1.0)
 def test_the_floor_holds_and_the_bound_is_met(text: str, seed: int, share: float) -> None:
+    """At the largest floor itself no mixture is strictly above it, so the bound may not be met; then that is said."""
     spend, passing, q0 = made(seed)
     within = named(text, len(q0))
     with pytest.raises(FloorTooHigh) as told:
         procure(spend, passing, q0, within, 1.01)
     floor = share * float(told.value.result)
-    found = procure(spend, passing, q0, within, floor)
+    try:
+        found = procure(spend, passing, q0, within, floor)
+    except NotCertified:
+        assert share > 0.9999
+        return
     scale = float(spend.max())
     assert abs(found.gap) <= 1e-6 * scale
     assert found.largest_floor == pytest.approx(float(told.value.result), abs=1e-9)
