@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 
 import numpy as np
@@ -28,7 +29,7 @@ def quiet(gain: float) -> None:
     """Nobody is told."""
 
 
-def rows_of(payoffs: np.ndarray):  # type: ignore[no-untyped-def]
+def rows_of(payoffs: np.ndarray) -> Callable[[np.ndarray, list[np.ndarray]], list[np.ndarray]]:
     """payoffs : (n_1, ..., n_P, P)."""
 
     def rows(profiles: np.ndarray, tried: list[np.ndarray]) -> list[np.ndarray]:
