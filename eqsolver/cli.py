@@ -236,6 +236,8 @@ def calibrate(
     logs: LogPaths,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="spec.toml", help="The specification to write.")],
     classes: Annotated[int, typer.Option(metavar="K", help="The most classes; fewer if they fit as well as is asked.")] = 256,
+    least_classes: Annotated[int, typer.Option(metavar="K", help="The fewest classes that are tried.")] = 1,
+    rounds: Annotated[int | None, typer.Option(metavar="N", help="Improvements at each number. [default: 3]")] = None,
     max_budget: MaxBudget = None,
     providers: Providers = None,
     teacher: Annotated[
@@ -273,6 +275,8 @@ def calibrate(
         fit = fit_market(
             market,
             classes=classes,
+            least=least_classes,
+            rounds=rounds,
             max_budget=max_budget,
             teacher=teacher,
             seed=seed,
@@ -284,6 +288,8 @@ def calibrate(
     lines = report.fit_lines(fit, market)
     options = {
         "--classes": classes,
+        "--least-classes": least_classes if least_classes > 1 else None,
+        "--rounds": rounds,
         "--max-budget": max_budget,
         "--providers": providers,
         "--teacher": teacher,

@@ -99,6 +99,8 @@ def calibrate(
     *,
     classes: int,
     max_budget: float | None = None,
+    least: int = 1,
+    rounds: int | None = None,
     teacher: str | None = None,
     seed: int = 0,
     goals: Goals | None = None,
@@ -109,6 +111,7 @@ def calibrate(
     Parameters
     ----------
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
+    least : no size below it is tried. rounds : improvements at each size; default 3.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
     teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
@@ -119,21 +122,26 @@ def calibrate(
 
     Raises
     ------
-    UsageError : no cap, `classes` below 1, an unknown teacher or one without students, or a provider that is given by
-        classes already.
+    UsageError : no cap, `classes` or `rounds` below 1, `least` above `classes`, an unknown teacher or one without students, or
+        a provider that is given by classes already.
     NotCertified : a least-squares problem ended without an optimum.
 
     Notes
     -----
     THEORY section 2. What a fixed policy solves and costs is linear in the weights of classes. So classes are fitted to the
     policies that are cheapest in the logs, then also to those that are cheapest among the classes (a cutting-plane method:
-    whatever the classes make too cheap is to cost what it costs in the logs), round by round, with half of `classes` first and
-    more only where the goals are not met. The cap is the unit of money throughout, so that a currency changes nothing; a
-    lower price of exceeding the pass tolerance is better for margins, so each round looks for the one at which both are as
+    whatever the classes make too cheap is to cost what it costs in the logs), round by round, with three quarters of `classes`
+    first and more only where the goals are not met. The cap is the unit of money throughout, so that a currency changes nothing;
+    a lower price of exceeding the pass tolerance is better for margins, so each round looks for the one at which both are as
     close to their goals.
     """
     if classes < 1:
         raise UsageError(f"classes = {classes}: a specification needs at least 1 class")
+    if least > classes:
+        raise UsageError(f"least = {least}: is more than the most classes, {classes}")
+    rounds = ROUNDS if rounds is None else rounds
+    if rounds < 1:
+        raise UsageError(f"rounds = {rounds}: must be at least 1")
     cap = market.max_budget if max_budget is None else max_budget
     if cap is None:
         raise UsageError(
@@ -158,7 +166,7 @@ def calibrate(
     )
     watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
     evidence = Evidence.of(logs, spend, market.weights, 1.0)
-    sizes = sorted({max(1, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
+    sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
     now = Fitted(
         classes=group_classes(logs, spend, market.weights, 1.0, sizes[0]),
         held=tuple(np.zeros(0) for _ in logs),
@@ -167,7 +175,7 @@ def calibrate(
     tolerance = PRESSED * goals.pass_error
     best: Calibration | None = None
     price = FIRST_PRICE
-    for limit, turn in product(sizes, range(ROUNDS)):
+    for limit, turn in product(sizes, range(rounds)):
         aims = [aim(w) for w in watch]
         pool = improve(now, evidence, aims, limit=limit, tolerance=tolerance, price=price, rng=rng)
         closest: _Round | None = None
@@ -200,7 +208,7 @@ def calibrate(
         now, price = closest.fitted, max(price, FIRST_PRICE)
         if best is None or _distance(closest.made) < _distance(best):
             best = closest.made
-        if best.met and turn == ROUNDS - 1:
+        if best.met and turn == rounds - 1:
             return best
         watch = [_sharpened(w, b, p, goals) for w, b, p in zip(watch, closest.found, closest.play, strict=True)]
     assert best is not None, "there is a round for every size"

@@ -18,7 +18,7 @@ LARGEST_JUMP = 0.008
 COMPARED = 60
 """Budgets per provider at which the survival of problems is compared."""
 BLENDED = 0.3
-"""Weight of the nearest other problem in the log cost of a class that stands for one."""
+"""Weight of the nearest other problem in the success and the log cost of a class that stands for one."""
 SPEND_MATTERS = (0.6, 5.0)
 """How much a problem's log cost weighs in likeness: the sum of the first and the share it solves, times the second."""
 
@@ -28,8 +28,8 @@ def group_classes(
 ) -> Classes:
     """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost.
 
-    With fewer classes than problems no class has the costs of a single one, so that a specification may be shown to those who
-    may not see the logs: a problem alone in its group costs a little what the one most like it does.
+    With fewer classes than problems no class has the odds or costs of a single one, so that a specification may be shown to
+    those who may not see the logs: a problem alone in its group is a little like the one most like it.
     """
     success = np.stack([o.successes / o.attempts for o in odds])
     cost = np.log(np.stack(list(spend)))
@@ -41,7 +41,8 @@ def group_classes(
         group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
         alone = np.flatnonzero(np.bincount(group)[group] == 1)
         alike = np.asarray(KDTree(likeness).query(likeness[alone], k=[2])[1])[:, 0]
-        cost[:, alone] = (1 - BLENDED) * cost[:, alone] + BLENDED * cost[:, alike]
+        for x in (success, cost):
+            x[:, alone] = (1 - BLENDED) * x[:, alone] + BLENDED * x[:, alike]
     K = int(group.max()) + 1
     q: FloatArray = np.bincount(group, weights, minlength=K).astype(np.float64)
     mean = [np.bincount(group, weights * s, minlength=K) / q for s in success]

@@ -191,6 +191,9 @@ def test_half_of_the_classes_are_tried_first_and_no_more_than_the_goals_need(
     assert not found.met
     assert found.classes <= 12
     assert limits == [6, 12]
+    limits.clear()
+    calibrate(few_logs(), classes=12, least=12, rounds=2, goals=hard)
+    assert limits == [12, 12]
 
 
 def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +252,8 @@ def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch:
     [
         (replace(few_logs(), max_budget=None), {"classes": 4}, "max_budget"),
         (few_logs(), {"classes": 0}, "at least 1 class"),
+        (few_logs(), {"classes": 4, "rounds": 0}, "rounds = 0"),
+        (few_logs(), {"classes": 4, "least": 5}, "least = 5"),
         (few_logs(), {"classes": 4, "max_budget": -1.0}, "must be positive"),
         (KNOWN, {"classes": 4}, "given by classes already"),
     ],
@@ -400,7 +405,8 @@ def test_steered_classes_cost_just_what_budgets_do_and_solve_something_there() -
     assert steered(never, 0, budgets, np.random.default_rng(1)).weights.size == 0
 
 
-def test_no_class_shows_the_costs_of_a_problem() -> None:
+def test_no_class_shows_the_costs_of_a_problem_and_few_its_odds() -> None:
+    """Odds may be those of two problems that are alike."""
     logs = few_logs()
     odds, spend = [p.odds for p in logs.providers], [p.spend for p in logs.providers]
     assert all(isinstance(o, Sampled) for o in odds)
@@ -408,6 +414,9 @@ def test_no_class_shows_the_costs_of_a_problem() -> None:
     assert found.weights.size >= 20, "most problems are alone in their class"
     apart = np.abs(np.log(found.spend[:, :, None] / np.stack(spend)[:, None, :])).max(axis=0)
     assert apart.min() > 1e-3
+    rates = np.stack([o.successes / o.attempts for o in odds if isinstance(o, Sampled)])
+    alike = np.abs(found.success[:, :, None] - rates[:, None, :]).max(axis=0).min(axis=1) < 1e-9
+    assert alike.sum() <= 12, "not blended, all of them are"
 
 
 def test_jumps_are_costs_that_several_problems_share() -> None:
