@@ -131,7 +131,7 @@ def calibrate(
     THEORY section 2. What a fixed policy solves and costs is linear in the weights of classes. So classes are fitted to the
     policies that are cheapest in the logs, then also to those that are cheapest among the classes (a cutting-plane method:
     whatever the classes make too cheap is to cost what it costs in the logs), round by round, with three quarters of `classes`
-    first and more only where the goals are not met. The cap is the unit of money throughout, so that a currency changes nothing;
+    first and more only where the goals are not met. The cap is the unit of money throughout, so a currency changes nothing;
     a lower price of exceeding the pass tolerance is better for margins, so each round looks for the one at which both are as
     close to their goals.
     """
