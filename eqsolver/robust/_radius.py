@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,17 +47,22 @@ def radii(within: AmbiguitySet, weights: FloatArray, points: int) -> FloatArray:
     raise UsageError(f"ambiguity set {within.kind!r} has no radius to choose: try cvar, tv, chi2, kl or wasserstein")
 
 
-def price_of_robustness(made: Pool, within: AmbiguitySet, points: int = 17) -> Price:
-    """Worst case against average along the radii of a kind of set (`tv` for `nominal` and `worst`), over the policies held."""
-    weights = made.board.scenarios.weights
+def along(within: AmbiguitySet, weights: FloatArray, points: int = 17) -> list[AmbiguitySet]:
+    """Sets of one kind, by radius; `nominal` and `worst` are the ends of `tv`."""
     family = within if within.radius is not None else AmbiguitySet(kind="tv", radius=0.0)
+    return [family.at(float(radius)) for radius in radii(family, weights, points)]
+
+
+def price_of_robustness(made: Pool, sets: Sequence[AmbiguitySet]) -> Price:
+    """Worst case against average along sets of one kind, over the policies held."""
+    weights = made.board.scenarios.weights
     paid = made.margins[:, int(np.argmax(weights @ made.margins))]
-    grid = radii(family, weights, points)
-    worst, mean, other = np.empty(grid.size), np.empty(grid.size), np.empty(grid.size)
+    worst, mean, other = np.empty(len(sets)), np.empty(len(sets)), np.empty(len(sets))
     start = None
-    for c, radius in enumerate(grid):
-        found = robust_mixture(made.margins, weights, family.at(float(radius)), programs=made.programs, start=start)
+    for c, within in enumerate(sets):
+        found = robust_mixture(made.margins, weights, within, programs=made.programs, start=start)
         start = np.flatnonzero(found.weights)
         worst[c], mean[c] = found.value, found.nominal_value
-        other[c] = worst_weights(paid, weights, found.within) @ paid
-    return Price(kind=family.kind, radius=grid, worst_case=worst, nominal=mean, nominal_worst=other)
+        other[c] = worst_weights(paid, weights, within) @ paid
+    grid = np.array([within.radius for within in sets], dtype=np.float64)
+    return Price(kind=sets[0].kind, radius=grid, worst_case=worst, nominal=mean, nominal_worst=other)

@@ -19,7 +19,7 @@ from eqsolver.robust._mixture import RobustMixture
 from eqsolver.robust._nature import worst_weights
 from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._purchases import purchases
-from eqsolver.robust._radius import price_of_robustness
+from eqsolver.robust._radius import along, price_of_robustness
 from eqsolver.robust._radius_choice import RadiusRule, chosen_radius
 from eqsolver.robust._scenarios import (
     Scenarios,
@@ -165,11 +165,12 @@ def robust(
         )
         named = named.at(choice.radius)
     say("mixing", 0.3)
-    for within_ in (nominal_set := AmbiguitySet(kind="nominal"), named):
+    sets = along(named, scenarios.weights)
+    for within_ in (nominal_set := AmbiguitySet(kind="nominal"), named, *sets):
         made.refine(within_)
     found, plain = made.best(named), made.best(nominal_set)
     say("price of robustness", 0.4)
-    curve = price_of_robustness(made, named)
+    curve = price_of_robustness(made, sets)
     halves = _cross_fitted(made, named, u, selling, cross_fits, seed, lambda share: say("halving", 0.45 + 0.3 * share))
     left = _left_out(made, named, resamples, lambda share: say("leaving out", 0.75 + 0.25 * share))
     say("done", 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from published import DATA, needs_logs
 
@@ -40,3 +41,13 @@ def test_what_was_optimised_on_a_sample_earns_less_on_another() -> None:
     assert honest is not None
     assert honest.mean < honest.in_sample.mean() - 0.03
     assert honest.mean < found.nominal.nominal_margin
+
+
+def test_the_price_of_robustness_depends_little_on_the_radius_asked_for() -> None:
+    """Policies are sought at every radius of the curve, but from what is held by then."""
+    curves = []
+    for within in ("tv:0.01", "tv:0.3"):
+        found = allocation(within).price
+        assert found is not None
+        curves.append(found.worst_case)
+    np.testing.assert_allclose(*curves, atol=0.0025)
