@@ -28,7 +28,7 @@ EXPANSIONS = _expansions()
 def bought(
     slope: FloatArray,
     log_slope: FloatArray,
-    added: FloatArray,
+    needed: FloatArray,
     rows: IntArray,
     scale: FloatArray,
     log_scale: FloatArray,
@@ -36,11 +36,11 @@ def bought(
     populations: FloatArray,
     total: FloatArray,
 ) -> None:
-    """Add up, over the choices of a row, what each adds times how many value a solution above its slope.
+    """Add up, over the choices of a row, what each needs beyond the one before times how many have a value above its slope.
 
     Parameters
     ----------
-    slope, log_slope : (K, E) increasing along a row, infinite pads. added : (K, E, M). rows : (R,) positions among K.
+    slope, log_slope : (K, E) increasing along a row, infinite pads. needed : (K, E, M). rows : (R,) positions among K.
     scale, log_scale : (R,) slopes are so many times as high. types : (T,) values in increasing order, and (T + 1,) how many
     consumers there are from each on. populations : (P, 4) kind, two parameters (of a lognormal: log of the median, and sigma),
     and mass. total : (R, M) is written.
@@ -58,8 +58,8 @@ def bought(
                 at += 1
             if at == values.size:
                 break
-            for i in range(added.shape[2]):
-                total[r, i] += left[at] * added[row, e, i]
+            for i in range(needed.shape[2]):
+                total[r, i] += left[at] * (needed[row, e, i] - (needed[row, e - 1, i] if e else 0.0))
     for p in range(populations.shape[0]):
         kind, first, second, mass = populations[p]
         for r in range(rows.size):
@@ -71,8 +71,8 @@ def bought(
                     above = min(max((second - scale[r] * slope[row, e]) / (second - first), 0.0), 1.0)
                 if above == 0.0:
                     break
-                for i in range(added.shape[2]):
-                    total[r, i] += mass * above * added[row, e, i]
+                for i in range(needed.shape[2]):
+                    total[r, i] += mass * above * (needed[row, e, i] - (needed[row, e - 1, i] if e else 0.0))
 
 
 @compiled

@@ -12,7 +12,10 @@ from eqsolver._base import FloatArray, IntArray
 from eqsolver.game._choices import Menu
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._sales import Conduct, level_of
-from eqsolver.technology import REACH, ProductionSet, lower_hulls
+from eqsolver.technology import REACH, lower_hulls
+
+TOGETHER = 8
+"""Stretches of policies that are looked at together: each has hardly others than the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +84,7 @@ class _Line:
         self._direct = Menu(supply=conduct.direct)
 
     def parts(self, low: float, high: float) -> Iterator[tuple[float, float]]:
-        """The line cut where another stretch of policies begins."""
+        """The line cut where few enough stretches of policies begin to be looked at together."""
         cuts = [np.zeros(0)]
         for menu in self._menus:
             found = menu.supply.stretches
@@ -92,20 +95,21 @@ class _Line:
                         found.ratios * self._other[second] if self._player == first else self._other[first] / found.ratios
                     )
         inner = np.unique(np.concatenate(cuts))
-        yield from itertools.pairwise([low, *inner[(inner > low) & (inner < high)].tolist(), high])
+        inner = inner[(inner > low) & (inner < high)]
+        yield from itertools.pairwise([low, *inner[TOGETHER - 1 :: TOGETHER].tolist(), high])
 
     def steps(self, low: float, high: float) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Prices and changes of units between two; at the higher one all is taken back, for the next part to begin anew."""
-        middle = self._other.copy()
-        middle[self._player] = np.sqrt(low * high)
+        ends = np.tile(self._other, (2, 1))
+        ends[:, self._player] = low, high
         if self._crowd.values.size:
-            yield from self._of_values(low, high, middle)
+            yield from self._of_values(low, high, ends)
         for level, budget, mass in zip(self._crowd.levels, self._crowd.budgets, self._crowd.target_masses, strict=True):
-            yield from self._of_target(low, high, middle, float(level), float(budget), float(mass))
+            yield from self._of_target(low, high, ends, float(level), float(budget), float(mass))
 
-    def _of_values(self, low: float, high: float, middle: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    def _of_values(self, low: float, high: float, ends: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
         menus = (self._direct,) if self._conduct.follows_list else (*self._menus, self._direct)
-        ways = _joined([self._ways(menu, menu.supply.near(middle[None])[0]) for menu in menus])
+        ways = _joined([self._ways(menu, menu.supply.near_between(ends)) for menu in menus])
         ways = ways.take(np.argsort(ways.solved, kind="stable"))
         first, kinks, at = _walked(self._crowd.values, ways, low, high)
         masses = self._crowd.masses
@@ -121,16 +125,16 @@ class _Line:
         moves = [(low, int(way), float(picked[way])) for way in np.flatnonzero(picked)]
         for price, (t, way), old in zip(at, kinks, before, strict=True):
             moves += [(float(price), int(old), -float(masses[t])), (float(price), int(way), float(masses[t]))]
-        served = {k: self._delivered(ways, k, low, high, middle) for k in {way for _, way, _ in moves} if k >= 0}
+        served = {k: self._delivered(ways, k, low, high, ends) for k in {way for _, way, _ in moves} if k >= 0}
         for price, way, mass in moves:
             if way >= 0:
                 yield _from(served[way], price, high, mass)
 
     def _of_target(
-        self, low: float, high: float, middle: FloatArray, level: float, budget: float, mass: float
+        self, low: float, high: float, ends: FloatArray, level: float, budget: float, mass: float
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
-        every = _joined([self._at_level(menu, level, middle) for menu in (*self._menus, self._direct)])
-        listed = self._at_level(self._direct, level, middle) if self._conduct.follows_list else every
+        every = _joined([self._at_level(menu, level, ends) for menu in (*self._menus, self._direct)])
+        listed = self._at_level(self._direct, level, ends) if self._conduct.follows_list else every
         if not listed.solved.size:
             return
         at, rows = _envelope(listed, low, high)
@@ -146,25 +150,24 @@ class _Line:
         if leaves > low:
             yield _from(_stairs_of(every, low, leaves), low, leaves, mass)
 
-    def _delivered(self, ways: _Ways, way: int, low: float, high: float, middle: FloatArray) -> Stairs:
+    def _delivered(self, ways: _Ways, way: int, low: float, high: float, ends: FloatArray) -> Stairs:
         """The player's units for an offer picked from the list, as whoever delivers it for least changes."""
         own = ways.take(np.array([way]))
         found = [own]
         for menu in self._menus:
             at = int(level_of(menu, own.solved)[0])
-            found.append(self._of_level(menu, at, middle))
+            found.append(self._of_level(menu, at, ends))
         return _stairs_of(_joined(found), low, high)
 
-    def _at_level(self, menu: Menu, level: float, middle: FloatArray) -> _Ways:
+    def _at_level(self, menu: Menu, level: float, ends: FloatArray) -> _Ways:
         if menu is self._direct:
             return self._ways(menu, np.arange(np.searchsorted(menu.supply.solved, level - REACH), menu.supply.solved.size))
-        return self._of_level(menu, int(level_of(menu, np.array([level]))[0]), middle)
+        return self._of_level(menu, int(level_of(menu, np.array([level]))[0]), ends)
 
-    def _of_level(self, menu: Menu, at: int, middle: FloatArray) -> _Ways:
-        return self._ways(menu, candidates(menu.supply, at, middle))
+    def _of_level(self, menu: Menu, at: int, ends: FloatArray) -> _Ways:
+        return self._ways(menu, menu.supply.cheapest_between(at, ends))
 
     def _ways(self, menu: Menu, rows: IntArray) -> _Ways:
-        rows = rows[rows >= 0]
         needed = menu.supply.units[rows]
         return _Ways(
             solved=menu.supply.solved[rows],
@@ -172,13 +175,6 @@ class _Line:
             slope=menu.markup * needed[:, self._player],
             units=needed[:, self._player],
         )
-
-
-def candidates(supply: ProductionSet, at: int, prices: FloatArray) -> IntArray:
-    """The policies of which one is cheapest for the `at`-th level at prices in the same stretch as (M,) `prices`."""
-    if supply.stretches is None:
-        return np.arange(np.searchsorted(supply.solved, supply.levels[at] - REACH), supply.solved.size)
-    return np.unique(supply.stretches.at_level[int(supply.stretches.of(prices[None])[0]), :, at])
 
 
 def _walked(values: FloatArray, ways: _Ways, low: float, high: float) -> tuple[IntArray, IntArray, FloatArray]:

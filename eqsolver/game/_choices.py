@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology import ProductionSet, lower_hulls
+from eqsolver.technology import ProductionSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,58 +43,40 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
 
     prices : (R, M). Of equal offers the one of the later menu counts: list the seller that ties are to go to last.
     """
-    if all(menu.supply.stretches is None for menu in menus):
-        return _choose_of_all(menus, prices)
-    from eqsolver.game._merged import merge_menus
+    from eqsolver.game._merged import hulls_of_menus
 
     supplies = [menu.supply for menu in menus]
     begins = np.cumsum([0, *(supply.solved.size for supply in supplies)])
-    near = [supply.near(prices) for supply in supplies]
-    rows = np.concatenate([np.where(ids >= 0, ids + begin, -1) for ids, begin in zip(near, begins[:-1], strict=True)], axis=1)
+    tables, starts, begun = [], [], 0
+    for begin, (table, place) in zip(begins[:-1], (supply.lists(prices) for supply in supplies), strict=True):
+        tables.append(np.where(table >= 0, table + begin, -1))
+        starts.append(begun + place * table.shape[1])
+        begun += table.size
+    lengths = np.array([table.shape[1] for table in tables])
     passed = np.concatenate([supply.solved for supply in supplies])
     needed = np.concatenate([supply.units for supply in supplies])
-    bill = np.concatenate([menu.markup * menu.supply.units for menu in menus])
-    way, solved, cost = np.empty(rows.shape, dtype=np.int64), np.empty(rows.shape), np.empty(rows.shape)
-    merge_menus(rows, np.cumsum([0, *(ids.shape[1] for ids in near)]), passed, bill, prices, way, solved, cost)
-    vertices, _ = lower_hulls(solved, cost)
-    on, at = vertices >= 0, np.maximum(vertices, 0)
-    way = np.where(on, np.take_along_axis(way, at, axis=1), -1)
-    cost = np.where(on, np.take_along_axis(cost, at, axis=1), 0.0)
-    solved = np.where(on, passed[way], 0.0)
-    slope = np.full(cost.shape, np.inf)
-    np.divide(np.diff(cost, axis=1, prepend=0.0), np.diff(solved, axis=1, prepend=0.0), out=slope, where=on)
-    menu_of = np.searchsorted(begins, way, side="right") - 1
+    markup = np.repeat([menu.markup for menu in menus], np.diff(begins))
+    lists = np.concatenate([table.ravel() for table in tables])
+    room, most = 0, min(USUAL, int(lengths.sum()))
+    while most > room:
+        room = most
+        way, units = np.empty((len(prices), room), dtype=np.int64), np.empty((len(prices), room, prices.shape[1]))
+        solved, cost, slope = np.empty((3, len(prices), room))
+        most = hulls_of_menus(
+            lists, np.stack(starts, axis=1), lengths, passed, needed, markup, prices, way, solved, cost, slope, units
+        )
+    E = max(most, 1)
+    way = way[:, :E]
+    menu_of = np.where(way >= 0, np.searchsorted(begins, way, side="right") - 1, -1)
     return Choices(
-        slope=slope,
-        solved=solved,
-        cost=cost,
-        units=np.where(on[..., None], needed[way], 0.0),
+        slope=slope[:, :E],
+        solved=solved[:, :E],
+        cost=cost[:, :E],
+        units=units[:, :E],
         menu=menu_of,
-        way=np.where(on, way - begins[menu_of], -1),
+        way=np.where(way >= 0, way - begins[menu_of], -1),
     )
 
 
-def _choose_of_all(menus: Sequence[Menu], prices: FloatArray) -> Choices:
-    """`choose` where every policy may be best anywhere: all rows share one order, and costs are one product."""
-    solved = np.concatenate([menu.supply.solved for menu in menus])
-    units = np.concatenate([menu.supply.units for menu in menus])
-    markup = np.concatenate([np.full(menu.supply.solved.size, menu.markup) for menu in menus])
-    number = np.concatenate([np.full(menu.supply.solved.size, n) for n, menu in enumerate(menus)])
-    way = np.concatenate([np.arange(menu.supply.solved.size) for menu in menus])
-    order = np.argsort(solved, kind="stable")
-    solved, units, markup, number, way = (column[order] for column in (solved, units, markup, number, way))
-    cost = prices @ (markup[:, None] * units).T
-    vertices, _ = lower_hulls(solved, cost)
-    on, at = vertices >= 0, np.maximum(vertices, 0)
-    chosen_cost = np.where(on, np.take_along_axis(cost, at, axis=1), 0.0)
-    chosen_solved = np.where(on, solved[at], 0.0)
-    slope = np.full(on.shape, np.inf)
-    np.divide(np.diff(chosen_cost, axis=1, prepend=0.0), np.diff(chosen_solved, axis=1, prepend=0.0), out=slope, where=on)
-    return Choices(
-        slope=slope,
-        solved=chosen_solved,
-        cost=chosen_cost,
-        units=np.where(on[..., None], units[at], 0.0),
-        menu=np.where(on, number[at], -1),
-        way=np.where(on, way[at], -1),
-    )
+USUAL = 96
+"""Vertices that a hull usually has at most; room is made for more where there are."""

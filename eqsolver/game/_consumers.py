@@ -55,11 +55,11 @@ class Crowd:
                 total += population.mass * np.clip((second - value) / (second - first), 0.0, 1.0)
         return total
 
-    def bought(self, slope: tuple[FloatArray, FloatArray], added: FloatArray, rows: IntArray, scale: FloatArray) -> FloatArray:
+    def bought(self, slope: tuple[FloatArray, FloatArray], needed: FloatArray, rows: IntArray, scale: FloatArray) -> FloatArray:
         """(R, M) units that value types buy at prices `scale` (R,) times as high as those of some `rows` (R,) of a table.
 
         slope : (K, E) value from which they take at least choice e, increasing, infinite pads; and its logarithm.
-        added : (K, E, M) what a choice adds.
+        needed : (K, E, M) what each choice needs.
         """
         from eqsolver.game._bought import LOGNORMAL, UNIFORM, bought
 
@@ -71,8 +71,8 @@ class Crowd:
                 (LOGNORMAL, np.log(first), second, population.mass) if lognormal else (UNIFORM, first, second, population.mass)
             )
         left = np.append(np.cumsum(self.masses[::-1])[::-1], 0.0)
-        total = np.empty((rows.size, added.shape[2]))
-        bought(*slope, added, rows, scale, np.log(scale), (self.values, left), populations, total)
+        total = np.empty((rows.size, needed.shape[2]))
+        bought(*slope, needed, rows, scale, np.log(scale), (self.values, left), populations, total)
         return total
 
     def worth_above(self, value: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""What several menus offer at many prices, in one order of pass: a compiled merge of sorted lists."""
+"""What several menus offer at many prices: sorted lists merged, and their lower hull, in one compiled pass."""
 
 from __future__ import annotations
 
@@ -6,45 +6,88 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver._compiled import compiled
+from eqsolver.technology import REACH
 
 
 @compiled
-def merge_menus(
-    near: IntArray,
-    begins: IntArray,
+def hulls_of_menus(
+    lists: IntArray,
+    starts: IntArray,
+    lengths: IntArray,
     passed: FloatArray,
-    bill: FloatArray,
+    needed: FloatArray,
+    markup: FloatArray,
     prices: FloatArray,
     way: IntArray,
     solved: FloatArray,
     cost: FloatArray,
-) -> None:
-    """Policies that may be chosen at each price vector, with what they cost, by pass; of equals those of the first menu first.
+    slope: FloatArray,
+    units: FloatArray,
+) -> int:
+    """The lower hull of all policies that may be chosen at each price vector; the most vertices that any has.
 
     Parameters
     ----------
-    near : (R, P) positions of policies, by pass within each menu, -1 pads at a menu's end. begins : (B + 1,) where each menu's
-    part of a row begins. passed : (K,) pass of each policy, and bill : (K, M) the money at list price that it costs per
-    provider, overhead included. prices : (R, M). way, solved, cost : (R, P) are written; -1, the last pass and infinity pad.
+    lists : positions of policies, list after list, by pass within each, -1 pads at its end. starts : (R, B) where the list of
+    each of B menus begins that holds all that may be chosen at each price vector, and lengths : (B,) how long it is.
+    passed : (K,) pass of each policy, needed : (K, M) its units, and markup : (K,) 1 + the overhead of its seller.
+    prices : (R, M). way, solved, cost, slope, units : (R, E) and (R, E, M) of the vertices, as in `Choices`, are written, but
+    for what does not fit; -1, 0, 0, infinity and 0 pad.
+
+    Notes
+    -----
+    As `lower_hulls` of the menus merged by pass. What a better and no dearer policy dominates is left out first, from the best
+    down; of equals that of the later menu stays.
     """
-    B = begins.size - 1
-    at = np.empty(B, dtype=np.int64)
-    for r in range(near.shape[0]):
-        at[:] = begins[:B]
-        last = 0.0
-        for p in range(near.shape[1]):
-            first = -1
-            for b in range(B):
-                left = at[b] < begins[b + 1] and near[r, at[b]] >= 0
-                if left and (first < 0 or passed[near[r, at[b]]] < passed[near[r, at[first]]]):
-                    first = b
-            if first < 0:
-                way[r, p], solved[r, p], cost[r, p] = -1, last, np.inf
-                continue
-            k = near[r, at[first]]
-            at[first] += 1
+    (R, B), M, room, most, P = starts.shape, prices.shape[1], way.shape[1], 0, lengths.sum()
+    at, useful, x, y = np.empty(B, dtype=np.int64), np.empty(P, dtype=np.int64), np.empty(P), np.empty(P)
+    for r in range(R):
+        for b in range(B):
+            at[b] = starts[r, b] + lengths[b] - 1
+            while at[b] >= starts[r, b] and lists[at[b]] < 0:
+                at[b] -= 1
+        m, cheapest = P, np.inf
+        while True:
+            best, k, by = -1.0, -1, -1
+            for b in range(B - 1, -1, -1):
+                if at[b] >= starts[r, b] and passed[lists[at[b]]] > best:
+                    k, by = lists[at[b]], b
+                    best = passed[k]
+            if by < 0:
+                break
+            at[by] -= 1
             total = 0.0
-            for i in range(prices.shape[1]):
-                total += bill[k, i] * prices[r, i]
-            last = passed[k]
-            way[r, p], solved[r, p], cost[r, p] = k, last, total
+            for i in range(M):
+                total += markup[k] * needed[k, i] * prices[r, i]
+            if total < cheapest:
+                cheapest = total
+                m -= 1
+                useful[m], x[m], y[m] = k, best, total
+        n = 0  # the chain overwrites, from the start, what has been looked at
+        for j in range(m, P):
+            k, to, paid = useful[j], x[j], y[j]
+            if to <= (x[n - 1] if n else 0.0) + REACH:
+                if n == 0 or paid >= y[n - 1]:
+                    continue
+                n -= 1
+            while n:
+                qx, qy = (x[n - 2], y[n - 2]) if n > 1 else (0.0, 0.0)
+                if paid > y[n - 1] and (y[n - 1] - qy) * (to - qx) < (paid - qy) * (x[n - 1] - qx):
+                    break
+                n -= 1
+            useful[n], x[n], y[n] = k, to, paid
+            n += 1
+        before, bought = 0.0, 0.0
+        for e in range(min(n, room)):
+            k = useful[e]
+            way[r, e], solved[r, e], cost[r, e] = k, x[e], y[e]
+            slope[r, e] = (y[e] - bought) / (x[e] - before)
+            before, bought = x[e], y[e]
+            for i in range(M):
+                units[r, e, i] = needed[k, i]
+        for e in range(n, room):
+            way[r, e], solved[r, e], cost[r, e], slope[r, e] = -1, 0.0, 0.0, np.inf
+            for i in range(M):
+                units[r, e, i] = 0.0
+        most = max(most, n)
+    return most

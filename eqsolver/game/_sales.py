@@ -17,12 +17,12 @@ from eqsolver.technology import ProductionSet, lower_hull
 class Demanded:
     """What consumers would buy at R price vectors, before it is said how many of them there are.
 
-    slope : (R, E) value from which a value type takes at least choice e; infinite pads. units : (R, E, M) what choice e adds.
+    slope : (R, E) value from which a value type takes at least choice e; infinite pads. units : (R, E, M) what choice e needs.
     price : (R, G) price at which target type g is served, infinite for none. target_units : (R, G, M) what serving it needs.
     Only where some seller carries an overhead: key : (R, E) which policy of which menu a choice is, -1 pads;
     overhead : (R, E, M) what the overhead adds to the units of a choice in the slope of its cost.
     Only where customers follow the list:
-    picks : (R, E, M) what choice e adds to those who pick a provider's own offer.
+    picks : (R, E, M) 1 if choice e is a provider's own offer.
     delivery : (R, L) cost at which arbitrageurs deliver each level of the list, infinite for none. delivery_units : (R, L, M)
         slope of that cost in prices.
     """
@@ -152,7 +152,7 @@ class Conduct:
         every = (*menus, direct)
         chosen = choose(every, prices)
         price, units = cheapest_of(every, self.targets, prices)
-        demand = Demanded(slope=chosen.slope, units=_added(chosen.units), price=price, target_units=units)
+        demand = Demanded(slope=chosen.slope, units=chosen.units, price=price, target_units=units)
         if not (bounded and self.rises):
             return demand
         markups = np.array([menu.markup for menu in (*every, direct)])
@@ -169,12 +169,12 @@ class Conduct:
         delivered, _ = self.delivered(chosen, menus, prices)
         listed, _ = cheapest_of((direct,), self.targets, prices)
         _, target_units = cheapest_of((*menus, direct), self.targets, prices)
-        demand = Demanded(slope=chosen.slope, units=_added(delivered.units), price=listed, target_units=target_units)
+        demand = Demanded(slope=chosen.slope, units=delivered.units, price=listed, target_units=target_units)
         if not bounded:
             return demand
         delivery, delivery_units = self._delivery(menus, prices)
         own = (self.direct.units[chosen.way] > 0) & (chosen.menu >= 0)[..., None]
-        return replace(demand, picks=_added(own.astype(np.float64)), delivery=delivery, delivery_units=delivery_units)
+        return replace(demand, picks=own.astype(np.float64), delivery=delivery, delivery_units=delivery_units)
 
     def delivered(self, listed: Choices, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[Choices, IntArray]:
         """What customers picked from the list, at the cost and with the units of whoever delivers it for least.
@@ -217,10 +217,6 @@ _SAME = 1e-13
 _ROUNDING = 1e-11
 AT_ONCE = 2**21
 """Price vectors times policies of one pass, about."""
-
-
-def _added(units: FloatArray) -> FloatArray:
-    return np.diff(units, axis=1, prepend=0.0)
 
 
 def cheapest_of(menus: tuple[Menu, ...], levels: FloatArray, prices: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -31,6 +31,16 @@ class Stretches:
         found: IntArray = np.clip(np.searchsorted(self.ratios, ratio, side="right") - 1, 0, len(self.hull) - 1)
         return found
 
+    def between(self, ends: FloatArray) -> slice:
+        """The stretches of all price vectors on the line between two (2, M)."""
+        first, last = np.sort(self.of(ends))
+        return slice(first, last + 1)
+
+
+def _known(policies: IntArray) -> IntArray:
+    found = np.unique(policies)
+    return found[np.searchsorted(found, 0) :]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProductionSet:
@@ -54,11 +64,28 @@ class ProductionSet:
         """How many policies have to be looked at for one price vector."""
         return int(self.solved.size if self.stretches is None else self.stretches.hull.shape[1])
 
+    def lists(self, prices: FloatArray) -> tuple[IntArray, IntArray]:
+        """(C, P) lists of policies by pass, -1 pads; (R,) which holds all that can be on the hull at each price vector."""
+        if self.stretches is None:
+            return np.arange(self.solved.size)[None], np.zeros(len(prices), dtype=np.int64)
+        return self.stretches.hull, self.stretches.of(prices)
+
     def near(self, prices: FloatArray) -> IntArray:
         """(R, P) policies that can be on the lower hull at each price vector (R, M), by pass; -1 pads."""
+        lists, which = self.lists(prices)
+        return lists[which]
+
+    def near_between(self, ends: FloatArray) -> IntArray:
+        """(P,) policies that can be on the lower hull at any price vector on the line between two (2, M), by pass."""
         if self.stretches is None:
-            return np.broadcast_to(np.arange(self.solved.size), (len(prices), self.solved.size))
-        return self.stretches.hull[self.stretches.of(prices)]
+            return np.arange(self.solved.size)
+        return _known(self.stretches.hull[self.stretches.between(ends)])
+
+    def cheapest_between(self, at: int, ends: FloatArray) -> IntArray:
+        """(P,) policies of which one is cheapest for the `at`-th level at any price vector on the line between two (2, M)."""
+        if self.stretches is None:
+            return np.arange(np.searchsorted(self.solved, self.levels[at] - REACH), self.solved.size)
+        return _known(self.stretches.at_level[self.stretches.between(ends), :, at])
 
     def cheapest(self, prices: FloatArray) -> IntArray:
         """(R, L) the cheapest single policy for each of `levels` at each price vector (R, M); -1 for none."""
