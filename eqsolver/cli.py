@@ -73,6 +73,9 @@ def solve(
         str, typer.Option(metavar="f:rounds", help="How two alike arbitrageurs undercut each other.")
     ] = "0.93:7",
     bootstrap: Bootstrap = 0,
+    cross_fits: Annotated[
+        int, typer.Option(metavar="n", help="Halvings of the logs' problems, for the cascade's margin on the other half.")
+    ] = 0,
     seed: Seed = 0,
     points: Points = None,
     tolerance: Tolerance = 1e-3,
@@ -93,6 +96,7 @@ def solve(
         "evaluated": arguments.pairs(evaluate, "--evaluate"),
         "undercutting": arguments.undercut(undercut),
         "bootstrap": bootstrap,
+        "cross_fits": cross_fits,
         "seed": seed,
         "points": points,
         "tolerance": tolerance,

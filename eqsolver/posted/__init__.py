@@ -1,5 +1,6 @@
 """Everything at given prices: offers, market price, policies sold at it, undercutting, revenue shifts."""
 
+from eqsolver.posted._cross_fit import OutOfSample, halves
 from eqsolver.posted._distill import distill
 from eqsolver.posted._distillation import Distillation, LogLinear, Student
 from eqsolver.posted._enter import enter
@@ -18,6 +19,7 @@ __all__ = [
     "Entry",
     "LogLinear",
     "Offers",
+    "OutOfSample",
     "PolicyOutcome",
     "Resale",
     "ScheduleOutcome",
@@ -27,6 +29,7 @@ __all__ = [
     "Undercutting",
     "distill",
     "enter",
+    "halves",
     "offers",
     "resale",
     "segmentation",

@@ -69,6 +69,7 @@ def document(solved: Solution) -> dict[str, Any]:
             "order": [names[i] for i in solved.fitted.order],
             "thresholds": list(solved.fitted.thresholds),
             "mean_margin": mean(solved.cascade.resale.mean_margin),
+            "out_of_sample": None if solved.out_of_sample is None else solved.out_of_sample.to_dict(),
             **policy(solved.cascade),
         },
         "cascade_per_level": {

@@ -11,6 +11,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Estimate, Market
+from eqsolver.posted._cross_fit import OutOfSample
 from eqsolver.posted._offers import Offers
 from eqsolver.posted._resale import Resale
 from eqsolver.posted._segments import Segmentation, segmentation
@@ -69,6 +70,7 @@ class Solution:
     arbitrageurs : those of the market file, by name.
     grid, exact, moved : grid points per provider in access; whether they are all steps; see `Technology.moved`.
     reach : the highest level any policy or provider reaches. estimate : what the logs were replaced by; None: by nothing.
+    out_of_sample : margins of the single cascade on problems that it was not fitted to; None if that was not asked for.
     """
 
     market: Market
@@ -91,6 +93,7 @@ class Solution:
     moved: float
     reach: float
     estimate: Estimate | None = None
+    out_of_sample: OutOfSample | None = None
 
     @property
     def version(self) -> str:

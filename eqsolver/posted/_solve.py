@@ -9,6 +9,7 @@ import numpy as np
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Arbitrageur, Estimator, Market
 from eqsolver.posted._bootstrap import bands
+from eqsolver.posted._cross_fit import cross_fit
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import resale
 from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
@@ -59,6 +60,7 @@ def solve(
     evaluated: Sequence[tuple[str, float]] | None = None,
     undercutting: tuple[float, int] = (0.93, 7),
     bootstrap: int = 0,
+    cross_fits: int = 0,
     seed: int = 0,
     points: int | None = None,
     tolerance: float = 1e-3,
@@ -77,7 +79,8 @@ def solve(
     prices : price multipliers to use instead of the market's.
     evaluated : a cascade to evaluate beside the optimal ones: (provider, threshold), first bought from first.
     undercutting : factor and number of rounds.
-    bootstrap : number of resamples of the problems for 5-95 % bands of margins; 0 is none. seed : of its generator.
+    bootstrap : number of resamples of the problems for 5-95 % bands of margins; 0 is none. seed : of all draws.
+    cross_fits : how often the problems of logs are halved, for the single cascade's margin on the half it was not fitted to.
     points, tolerance : of the grid, see `technology`.
     progress : called as work advances.
 
@@ -98,6 +101,7 @@ def solve(
         "evaluate": [list(pair) for pair in evaluated] if evaluated else None,
         "undercut": list(undercutting),
         "bootstrap": bootstrap,
+        "cross_fits": cross_fits,
         "seed": seed,
         "points": points,
         "tolerance": tolerance,
@@ -105,6 +109,8 @@ def solve(
     say = progress or (lambda what, share: None)
     if bootstrap < 0:
         raise UsageError(f"bootstrap must be a number of resamples >= 0, not {bootstrap}")
+    if cross_fits < 0:
+        raise UsageError(f"cross_fits must be a number of splits >= 0, not {cross_fits}")
     if seed < 0:
         raise UsageError(f"seed must be >= 0, not {seed}")
     if not 0 < tolerance < 1:
@@ -153,7 +159,12 @@ def solve(
     margins: Sequence[FloatArray | None] = [None] * len(groups)
     if bootstrap:
         margins = bands(
-            made, m, u, groups, resamples=bootstrap, seed=seed, progress=lambda share: say("bootstrap", 0.7 + 0.3 * share)
+            made, m, u, groups, resamples=bootstrap, seed=seed, progress=lambda share: say("bootstrap", 0.7 + 0.2 * share)
+        )
+    honest = None
+    if cross_fits:
+        honest = cross_fit(
+            market, terms, access=access, splits=cross_fits, seed=seed, progress=lambda share: say("halving", 0.9 + 0.1 * share)
         )
 
     def outcome(policies: PerLevel, band: FloatArray | None) -> PolicyOutcome:
@@ -194,6 +205,7 @@ def solve(
         moved=made.moved,
         reach=max(made.reach, float(asks.reach.max())),
         estimate=estimate,
+        out_of_sample=honest,
     )
 
 

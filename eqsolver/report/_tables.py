@@ -119,6 +119,8 @@ class _Page:
             self.section(f"Mean margin over the {counted(priced, 'level')} with a market price")
             for label, outcome in solution.policies().items():
                 self.line(f"  {MEANINGS[label]:<37} {percent(outcome.resale.mean_margin):>5} %")
+                if label == "cascade":
+                    self.out_of_sample()
         else:
             self.section("Margins")
             self.line("  No level has a market price: no provider reaches any of them on its own.")
@@ -133,6 +135,17 @@ class _Page:
             self.line(f"  Grid: {points} points; the optimum moved by {_bound(solution.moved)} % when it was last refined.")
         else:
             self.line(f"  Grid: {points} points as asked for, not refined; the gap bounds what that may cost.")
+
+    def out_of_sample(self) -> None:
+        honest = self.solution.out_of_sample
+        if honest is not None and honest.held_out.size:
+            low, high = (percent(share) for share in honest.band)
+            self.line(f"    fitted on half of the problems      {percent(float(honest.in_sample.mean())):>5} % there")
+            self.line(
+                f"    and paid on the other half          {percent(honest.mean):>5} %, {low} to {high} (5-95 % of halves)"
+            )
+        elif self.solution.market.problems and self.solution.estimate is None:
+            self.line("    (fitted to these problems: --cross-fits 10 says what it earns on others)")
 
     def in_words(self) -> None:
         solution = self.solution

@@ -1,5 +1,6 @@
 """Allocations that stay profitable: scenarios, ambiguity sets as convex programs, honest margins."""
 
+from eqsolver.posted import OutOfSample
 from eqsolver.robust._allocation import Choice, RobustAllocation, Spending
 from eqsolver.robust._board import Board, board
 from eqsolver.robust._candidates import ABSTAIN, candidates, neighbours, undominated
@@ -7,7 +8,7 @@ from eqsolver.robust._choices import Chooser
 from eqsolver.robust._curves import Curve, FullInformation, Learning
 from eqsolver.robust._domains import domains, read_features
 from eqsolver.robust._explore import explored
-from eqsolver.robust._honest import LeftOut, OutOfSample
+from eqsolver.robust._honest import LeftOut
 from eqsolver.robust._learn import learn
 from eqsolver.robust._margins import Margins, margins_matrix
 from eqsolver.robust._mixture import Programs, RobustMixture, robust_mixture

@@ -12,7 +12,8 @@ import pandas as pd
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Provider, Regime, Sampled
-from eqsolver.robust._honest import LeftOut, OutOfSample
+from eqsolver.posted import OutOfSample
+from eqsolver.robust._honest import LeftOut
 from eqsolver.robust._radius import Price
 from eqsolver.robust._radius_choice import RadiusChoice
 from eqsolver.robust._scenarios import Scenarios

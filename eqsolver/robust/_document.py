@@ -8,7 +8,6 @@ from eqsolver._base import FloatArray
 
 if TYPE_CHECKING:
     from eqsolver.robust._allocation import Choice, Mixture, RobustAllocation
-    from eqsolver.robust._honest import OutOfSample
 
 
 def document(found: RobustAllocation) -> dict[str, Any]:
@@ -30,7 +29,8 @@ def document(found: RobustAllocation) -> dict[str, Any]:
         }
 
     def honest(choice: Choice) -> dict[str, Any]:
-        shown: dict[str, Any] = {"out_of_sample": split(choice.out_of_sample), "margins": numbers(choice.margins)}
+        halved = None if choice.out_of_sample is None else choice.out_of_sample.to_dict()
+        shown: dict[str, Any] = {"out_of_sample": halved, "margins": numbers(choice.margins)}
         if choice.left_out is not None:
             shown["left_out"] = {
                 "margins": numbers(choice.left_out.paid),
@@ -95,11 +95,3 @@ def document(found: RobustAllocation) -> dict[str, Any]:
 
 def numbers(values: FloatArray) -> list[float]:
     return [float(value) for value in values]
-
-
-def split(halves: OutOfSample | None) -> dict[str, Any] | None:
-    """Mean and band over the splits, and the mean on the halves that were chosen on; None if nothing was cross-fitted."""
-    if halves is None or not halves.held_out.size:
-        return None
-    low, high = halves.band
-    return {"mean": halves.mean, "p05": low, "p95": high, "in_sample_mean": float(halves.in_sample.mean())}

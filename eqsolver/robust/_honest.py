@@ -8,32 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
+from eqsolver.posted import OutOfSample, halves
 from eqsolver.robust._board import Board, board
 from eqsolver.robust._mixture import Programs
 from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._sets import AmbiguitySet
 from eqsolver.technology import all_steps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OutOfSample:
-    """Nominal margins of mixtures on problems that they were not chosen on, one per split.
-
-    held_out : (C,) on the other half. in_sample : (C,) on the half they were chosen on, for comparison at the same size.
-    """
-
-    held_out: FloatArray
-    in_sample: FloatArray
-
-    @property
-    def mean(self) -> float:
-        return float(self.held_out.mean())
-
-    @property
-    def band(self) -> tuple[float, float]:
-        """5 % and 95 % points over the splits."""
-        low, high = np.percentile(self.held_out, [5, 95])
-        return float(low), float(high)
 
 
 def cross_fitted(
@@ -72,15 +52,6 @@ def cross_fitted(
                 entry.append((float(other[0].scenarios.weights @ paid), mixed.nominal_value))
             progress((2 * turn + side + 1) / (2 * repeats))
     return [OutOfSample(held_out=np.array([h for h, _ in e]), in_sample=np.array([s for _, s in e])) for e in found]
-
-
-def halves(stratum: IntArray, rng: np.random.Generator) -> IntArray:
-    """(N,) 0 or 1, about half of each stratum."""
-    half = np.empty(stratum.size, dtype=np.int64)
-    for one in np.unique(stratum):
-        members = rng.permutation(np.flatnonzero(stratum == one))
-        half[members] = (np.arange(members.size) + rng.integers(2)) % 2
-    return half
 
 
 def part_of(

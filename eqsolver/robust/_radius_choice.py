@@ -9,9 +9,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray, UsageError
+from eqsolver.posted import halves
 from eqsolver.robust._board import Board, board
 from eqsolver.robust._candidates import undominated
-from eqsolver.robust._honest import halves, part_of
+from eqsolver.robust._honest import part_of
 from eqsolver.robust._mixture import robust_mixture
 from eqsolver.robust._pool import Pool, pool
 from eqsolver.robust._radius import radii

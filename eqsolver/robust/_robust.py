@@ -11,10 +11,11 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Market
+from eqsolver.posted import OutOfSample
 from eqsolver.robust._allocation import Choice, RobustAllocation, Spending, listed
 from eqsolver.robust._board import board
 from eqsolver.robust._domains import domains as domains_of
-from eqsolver.robust._honest import LeftOut, OutOfSample, cross_fitted, leave_one_out
+from eqsolver.robust._honest import LeftOut, cross_fitted, leave_one_out
 from eqsolver.robust._mixture import RobustMixture
 from eqsolver.robust._nature import worst_weights
 from eqsolver.robust._pool import Pool, pool
