@@ -34,8 +34,15 @@ ROUNDS = 60
 """Rounds of best responses from one start, at most: undercutting by a little each time can go on for long before it turns."""
 STARTS, APART = (0.05, 0.95), 1e-3
 """Where in the log range of prices other searches start, and the share of a price by which equilibria are told apart."""
-STEP = 0.01
-"""Log distance of the ticks on which two players are solved in mixed strategies if best responses do not settle."""
+STEPS = (0.01, 0.005, 0.0025)
+"""Log distances of the ticks on which two players are solved in mixed strategies if best responses do not settle, until that is
+certified."""
+WIDEST = 60
+"""Prices that either draws, beyond which ticks are not halved: finer ones would take long."""
+CORRECTIONS = 3
+"""How often best responses that have settled go on from a better price that only the certificate finds, at most: there may be a
+hill further away than they look. Where it keeps finding one, they rest on the edge of a cliff, where rounding decides on which
+side, and are not an equilibrium."""
 CELLS = 8_000
 """Cells of prices tried for one certificate, at most, divided by the number of the rivals' price vectors."""
 
@@ -180,6 +187,16 @@ def solve_smooth(
     step = 0.0 if tick is None else float(np.log1p(tick))
     game = SmoothGame(demand=demand, players=tuple(players), base=base, costs=costs, bounds=bounds, step=step)
     visited, settled = settle(game, base, max_rounds, tell)
+    for _ in range(CORRECTIONS):
+        deviations = _deviations(game, visited[-1][None], np.ones(1), tolerance)
+        gains = [d.gain / max(d.profit, np.finfo(float).tiny) for d in deviations]
+        if not settled or max(gains) <= tolerance:
+            break
+        moved, most = visited[-1].copy(), int(np.argmax(gains))
+        moved[game.players[most]] = deviations[most].price
+        more, settled = settle(game, moved, max_rounds, tell)
+        visited = np.concatenate([visited, moved[None], more])
+    settled = settled and max(gains) <= tolerance
     prices: FloatArray = visited[-1]
     others: list[FloatArray] = []
     for start in STARTS if settled else ():
@@ -189,15 +206,18 @@ def solve_smooth(
         known = [prices, *others]
         if reached and all(np.abs(ended[-1] / other - 1).max() > APART for other in known):
             others.append(ended[-1])
-    played, shares, kind, more = prices[None], np.ones(1), "pure", 0
+    played, shares, kind, rounds, at = prices[None], np.ones(1), "pure" if settled else "cycle", len(visited) - 1, step
     if not settled and len(game.players) == 2:
-        played, shares, more = _mixed(game, visited[-2 * PATIENCE :], tolerance, max_rounds, tell)
-        kind = "mixed"
-    deviations = tuple(game.deviation(i, played, shares, tolerance) for i in players)
-    if not settled and len(game.players) != 2:
-        kind = "cycle"
+        kind, opening = "mixed", visited[-2 * PATIENCE :]
+        for at in [step] if step else STEPS:
+            played, shares, solved = _mixed(game, at, opening, tolerance, max_rounds, tell)
+            deviations, rounds, opening = _deviations(game, played, shares, tolerance), rounds + solved, played
+            if _worst(deviations) <= tolerance or max(np.unique(played[:, i]).size for i in players) > WIDEST:
+                break
+    elif not settled:
+        deviations = _deviations(game, played, shares, tolerance)
         for vector in visited[-8:-1]:
-            other = tuple(game.deviation(i, vector[None], np.ones(1), tolerance) for i in players)
+            other = _deviations(game, vector[None], np.ones(1), tolerance)
             if _worst(other) < _worst(deviations):
                 deviations, played = other, vector[None]
     return Settled(
@@ -206,10 +226,14 @@ def solve_smooth(
         shares=shares,
         deviations=deviations,
         path=visited,
-        step=step or (STEP if kind == "mixed" else 0.0),
-        rounds=len(visited) - 1 + more,
+        step=at,
+        rounds=rounds,
         others=tuple(others),
     )
+
+
+def _deviations(game: SmoothGame, prices: FloatArray, shares: FloatArray, tolerance: float) -> tuple[Deviation, ...]:
+    return tuple(game.deviation(i, prices, shares, tolerance) for i in game.players)
 
 
 def settle(game: SmoothGame, start: FloatArray, max_rounds: int, tell: Callable[[float], None]) -> tuple[FloatArray, bool]:
@@ -248,10 +272,9 @@ def _worst(deviations: Sequence[Deviation]) -> float:
 
 
 def _mixed(
-    game: SmoothGame, visited: FloatArray, tolerance: float, max_rounds: int, tell: Callable[[float], None]
+    game: SmoothGame, step: float, visited: FloatArray, tolerance: float, max_rounds: int, tell: Callable[[float], None]
 ) -> tuple[FloatArray, FloatArray, int]:
-    """Double oracle of two players on ticks, from what their best responses went through."""
-    step = game.step or STEP
+    """Double oracle of two players on ticks, from some price vectors (T, M)."""
     first, second = game.players
     n: list[IntArray] = [ticks(float(game.bounds[i, 0]), float(game.bounds[i, 1]), step) for i in game.players]
     own = [np.exp(step * each) for each in n]

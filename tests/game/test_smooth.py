@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqsolver import UsageError
-from eqsolver.game import BUILT_IN, Balanced, Logit, Stage, crowd, equilibrium, outcome
+from eqsolver.game import BUILT_IN, Balanced, Logit, Stage, _smooth, crowd, equilibrium, outcome
 from eqsolver.game._certificate import best_deviation
 from eqsolver.game._groups import with_own
-from eqsolver.game._smooth import SmoothGame, served
+from eqsolver.game._smooth import SmoothGame, served, settle, solve_smooth
 from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Population, Provider, Target, Value
 from eqsolver.technology import rules
 
@@ -192,3 +193,66 @@ def test_a_game_on_ticks_under_tastes_is_solved_on_ticks() -> None:
     n = np.log(regime.prices) / np.log(1.05)
     np.testing.assert_allclose(n, np.round(n), atol=1e-9)
     assert regime.relative.max() <= 1e-9
+
+
+class Spiked:
+    """One seller whose customers leave evenly up to a price of 2, and some more who come only at prices just around 1.5."""
+
+    low, high = 1.4995, 1.5005
+
+    def sold(self, prices: np.ndarray) -> np.ndarray:
+        p = prices[:, :1]
+        return np.maximum(1 - p / 2, 0.0) + 0.3 * ((p >= self.low) & (p <= self.high))
+
+    def between(self, player: int, others: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inside = (right >= self.low) & (left <= self.high)
+        return self.sold(left[:, None])[:, 0], np.maximum(1 - left / 2, 0.0) + 0.3 * inside
+
+
+def test_a_better_price_that_only_the_certificate_finds_is_taken() -> None:
+    game: Any = Spiked()
+    bounds = np.array([[0.1, 4.0]])
+    one_alone = SmoothGame(demand=game, players=(0,), base=np.ones(1), costs=np.zeros(1), bounds=bounds, step=0.0)
+    visited, settled = settle(one_alone, np.ones(1), 60, lambda share: None)
+    assert settled
+    assert visited[-1] == pytest.approx([1.0], rel=1e-4), "the hill, which the search does not leave"
+    found = solve_smooth(
+        game, (0,), np.ones(1), np.zeros(1), bounds, tick=None, tolerance=1e-3, max_rounds=60, tell=lambda share: None
+    )
+    assert found.kind == "pure"
+    assert game.low <= found.prices[0, 0] <= game.high
+    assert found.deviations[0].profit > 0.8
+
+
+class Captive:
+    """Two sellers; each keeps 0.475 of the customers at any price up to 1, and the cheaper one has the other 0.05 (Varian)."""
+
+    def sold(self, prices: np.ndarray) -> np.ndarray:
+        cheaper = prices < prices[:, ::-1]
+        tie = prices == prices[:, ::-1]
+        return np.where(prices <= 1, 0.475 + 0.05 * cheaper + 0.025 * tie, 0.0)
+
+    def between(self, player: int, others: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        own = np.tile(others, (left.size, 1))
+        own[:, player] = left
+        sold = self.sold(own)[:, player]
+        return sold, sold
+
+
+def test_ticks_of_a_mixed_equilibrium_are_halved_until_it_is_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With share s of captives each earns s, by prices from s / (1 - s) to 1 with F(p) = 1 - s (1 - p) / ((1 - 2 s) p)."""
+    asked: dict[str, Any] = {"tick": None, "tolerance": 3e-3, "max_rounds": 400, "tell": lambda share: None}
+    base, bounds = np.array([0.95, 0.98]), np.array([[0.8, 1.0]] * 2)
+    game: Any = Captive()
+    found = solve_smooth(game, (0, 1), base, np.zeros(2), bounds, **asked)
+    assert found.kind == "mixed"
+    assert found.step < 0.01
+    for deviation in found.deviations:
+        assert deviation.epsilon <= 3e-3 * deviation.profit
+        assert deviation.profit == pytest.approx(0.475, rel=0.005)
+    assert found.prices.min() == pytest.approx(0.475 / 0.525, rel=0.01)
+    mean = found.shares @ found.prices
+    np.testing.assert_allclose(mean, 0.475 / 0.05 * np.log(0.525 / 0.475), rtol=0.005)
+    monkeypatch.setattr(_smooth, "STEPS", (0.01,))
+    rough = solve_smooth(game, (0, 1), base, np.zeros(2), bounds, **asked)
+    assert max(d.epsilon for d in rough.deviations) > 1.5 * max(d.epsilon for d in found.deviations)
