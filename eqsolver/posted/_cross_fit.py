@@ -70,17 +70,14 @@ def cross_fit(
 
     market : of logs. access : providers that are bought from; None: all. splits : how often the problems are halved at random.
 
-    Raises `UsageError` if the problems are classes or estimates, not a sample, or fewer than 4.
+    Raises `UsageError`: see `check_sample`.
 
     Notes
     -----
     Halves, because prices and levels are those of the problems seen: with few of them the market price comes near the cheapest
     provider of each problem, and margins are those of another market. Losses count: see `paid`.
     """
-    if not all(isinstance(provider.odds, Sampled) for provider in market.providers):
-        raise UsageError("cross-fitting halves the problems of a sample: it needs logs, taken as they are (no estimator)")
-    if market.weights.size < 4:
-        raise UsageError(f"cross-fitting needs at least 4 problems, and there are {market.weights.size}")
+    check_sample(market)
     rng = np.random.default_rng(seed)
     held_out, in_sample = [], []
     for turn in range(splits):
@@ -94,6 +91,14 @@ def cross_fit(
                 held_out.append(paid(other, chosen, _levels(other)))
             progress((2 * turn + number + 1) / (2 * splits))
     return OutOfSample(held_out=np.array(held_out), in_sample=np.array(in_sample))
+
+
+def check_sample(market: Market) -> None:
+    """Raise `UsageError` if the problems are classes or estimates, not a sample, or fewer than 4."""
+    if not all(isinstance(provider.odds, Sampled) for provider in market.providers):
+        raise UsageError("cross-fitting halves the problems of a sample: it needs logs, taken as they are (no estimator)")
+    if market.weights.size < 4:
+        raise UsageError(f"cross-fitting needs at least 4 problems, and there are {market.weights.size}")
 
 
 def paid(made: Production, policy: Cascade, levels: FloatArray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Arbitrageur, Estimator, Market
 from eqsolver.posted._bootstrap import bands
-from eqsolver.posted._cross_fit import cross_fit
+from eqsolver.posted._cross_fit import check_sample, cross_fit
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import resale
 from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
@@ -125,6 +125,8 @@ def solve(
         say("estimating", 0.0)
         estimate = estimator(market)
         market = estimate.market
+    if cross_fits:
+        check_sample(market)
     m = market.prices
     terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
     wanted = None if evaluated is None else _cascade(market, evaluated)

@@ -153,11 +153,19 @@ def curves(provider: Provider, allotment: FloatArray, rules: Rules) -> tuple[Flo
     return S, F
 
 
+NEGLIGIBLE = 2.0**-60
+"""Survival that is as good as none: the difference from 1 is lost to rounding."""
+
+
 def last_useful_attempt(odds: Odds) -> FloatArray:
-    """(N,) attempts after which survival no longer changes: n-c+1 for logs, infinite for classes and for estimated odds, 0 if
-    nothing succeeds."""
+    """(N,) attempts after which survival no longer changes: n-c+1 for logs, 0 if nothing succeeds, infinite for estimated odds.
+
+    For classes the attempts after which survival is below `NEGLIGIBLE`: no later one is told apart from none in a share solved.
+    """
     if isinstance(odds, Estimated):
         return np.full(len(odds), np.inf)
     if isinstance(odds, Geometric):
-        return np.where(odds.success == 0, 0.0, np.where(odds.success == 1, 1.0, np.inf))
+        with np.errstate(divide="ignore"):
+            number = np.ceil(np.log(NEGLIGIBLE) / np.log1p(-odds.success))
+        return np.where(odds.success == 0, 0.0, np.maximum(number, 1.0))
     return np.where(odds.successes > 0, odds.attempts - odds.successes + 1.0, 0.0)
