@@ -28,17 +28,18 @@ def group_classes(
 ) -> Classes:
     """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost.
 
-    With fewer classes than problems no class has the odds or costs of a single one, so that a specification may be shown to
-    those who may not see the logs: a problem alone in its group is a little like the one most like it.
+    No class has the odds or costs of a single problem, so that a specification may be shown to those who may not see the logs:
+    a problem alone in its group is a little like the one most like it.
     """
     success = np.stack([o.successes / o.attempts for o in odds])
     cost = np.log(np.stack(list(spend)))
     group: IntArray = np.arange(weights.size, dtype=np.int64)
-    if classes < weights.size:
+    if weights.size > 1:
         least, slope = SPEND_MATTERS
         curves = [curve(o, w, _spread(w, max_budget))[0] for o, w in zip(odds, spend, strict=True)]
         likeness = np.concatenate([*curves, (slope * cost * (least + success)).T], axis=1)
-        group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
+        if classes < weights.size:
+            group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
         alone = np.flatnonzero(np.bincount(group)[group] == 1)
         alike = np.asarray(KDTree(likeness).query(likeness[alone], k=[2])[1])[:, 0]
         for x in (success, cost):
