@@ -147,7 +147,7 @@ def installed() -> str:
 
 def made_by(command: str, sources: Sequence[Path], options: Mapping[str, Any]) -> str:
     """For a file's header: the command that made it again, where options that were not given are None."""
-    given = [(name, str(value)) for name, value in options.items() if value is not None]
+    given = [(name,) if value is True else (name, str(value)) for name, value in options.items() if value is not None]
     said = [command, *(path.name for path in sources), *(part for pair in given for part in pair)]
     return f"Made by eqsolver {installed()}: eqsolver {shlex.join(said)}"
 

@@ -242,6 +242,9 @@ def calibrate(
     classes: Annotated[int, typer.Option(metavar="K", help="The most classes; fewer if they fit as well as is asked.")] = 256,
     least_classes: Annotated[int, typer.Option(metavar="K", help="The fewest classes that are tried.")] = 1,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Improvements at each number. [default: 3]")] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Classes may show single problems, odds and costs as logged, and fit better.")
+    ] = False,
     max_budget: MaxBudget = None,
     providers: Providers = None,
     teacher: Annotated[
@@ -281,6 +284,7 @@ def calibrate(
             classes=classes,
             least=least_classes,
             rounds=rounds,
+            single=single,
             max_budget=max_budget,
             teacher=teacher,
             seed=seed,
@@ -294,6 +298,7 @@ def calibrate(
         "--classes": classes,
         "--least-classes": least_classes if least_classes > 1 else None,
         "--rounds": rounds,
+        "--single": True if single else None,
         "--max-budget": max_budget,
         "--providers": providers,
         "--teacher": teacher,

@@ -101,6 +101,7 @@ def calibrate(
     max_budget: float | None = None,
     least: int = 1,
     rounds: int | None = None,
+    single: bool = False,
     teacher: str | None = None,
     seed: int = 0,
     goals: Goals | None = None,
@@ -111,7 +112,8 @@ def calibrate(
     Parameters
     ----------
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
-    least : no size below it is tried. rounds : improvements at each size; default 3.
+    least : no size below it is tried. rounds : improvements at each size; default 3. single : classes may start as single
+        problems, odds and costs as logged; otherwise none does, so that the specification may be shown without the logs.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
     teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
@@ -168,7 +170,7 @@ def calibrate(
     evidence = Evidence.of(logs, spend, market.weights, 1.0)
     sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
     now = Fitted(
-        classes=group_classes(logs, spend, market.weights, 1.0, sizes[0]),
+        classes=group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single),
         held=tuple(np.zeros(0) for _ in logs),
     )
     rng = np.random.default_rng(seed)

@@ -24,12 +24,18 @@ SPEND_MATTERS = (0.6, 5.0)
 
 
 def group_classes(
-    odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, max_budget: float, classes: int
+    odds: Sequence[Sampled],
+    spend: Sequence[FloatArray],
+    weights: FloatArray,
+    max_budget: float,
+    classes: int,
+    *,
+    single: bool = False,
 ) -> Classes:
     """At most K classes, each the mean of a group of alike problems: success c/n, geometric mean cost.
 
     No class has the odds or costs of a single problem, so that a specification may be shown to those who may not see the logs:
-    a problem alone in its group is a little like the one most like it.
+    a problem alone in its group is made a little like the one most like it, unless classes may be `single` problems.
     """
     success = np.stack([o.successes / o.attempts for o in odds])
     cost = np.log(np.stack(list(spend)))
@@ -40,8 +46,8 @@ def group_classes(
         likeness = np.concatenate([*curves, (slope * cost * (least + success)).T], axis=1)
         if classes < weights.size:
             group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
-        alone = np.flatnonzero(np.bincount(group)[group] == 1)
-        alike = np.asarray(KDTree(likeness).query(likeness[alone], k=[2])[1])[:, 0]
+        alone = np.flatnonzero(np.bincount(group)[group] == 1) if not single else np.zeros(0, dtype=np.int64)
+        alike = np.asarray(KDTree(likeness).query(likeness[alone], k=[2])[1]).reshape(alone.size)
         for x in (success, cost):
             x[:, alone] = (1 - BLENDED) * x[:, alone] + BLENDED * x[:, alike]
     K = int(group.max()) + 1

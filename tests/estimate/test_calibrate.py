@@ -115,7 +115,7 @@ def solved(n: int, c: int, k: FloatArray) -> FloatArray:
 
 
 def test_known_classes_are_recovered_from_plentiful_logs(quick: None) -> None:
-    found = calibrate(logged(KNOWN, MANY), classes=8)
+    found = calibrate(logged(KNOWN, MANY), classes=8, single=True)
     assert found.classes <= 8
     budgets = np.linspace(0, CAP, 999)
     for name in KNOWN.names:
@@ -403,6 +403,16 @@ def test_steered_classes_cost_just_what_budgets_do_and_solve_something_there() -
     np.testing.assert_allclose(found.spend[1], 0.1, rtol=0.1)
     never = replace(classes, success=np.zeros((2, 2)))
     assert steered(never, 0, budgets, np.random.default_rng(1)).weights.size == 0
+
+
+def test_classes_may_be_single_problems_where_that_is_asked_for() -> None:
+    logs = few_logs()
+    odds, spend = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)], [p.spend for p in logs.providers]
+    for single, most in ((True, 1e-12), (False, np.inf)):
+        found = group_classes(odds, spend, logs.weights, CAP, 24, single=single)
+        apart = np.abs(np.log(found.spend / np.stack(spend))).max(axis=0)
+        assert (apart <= most).all()
+        assert (apart < 1e-3).all() == single
 
 
 def test_no_class_shows_the_costs_of_a_problem_and_few_its_odds() -> None:
