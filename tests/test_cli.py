@@ -311,6 +311,11 @@ def test_calibrate_writes_what_logs_cannot_tell_and_says_so_in_the_header(logs: 
     options = [
         "--classes",
         "16",
+        "--least-classes",
+        "16",
+        "--rounds",
+        "1",
+        "--single",
         "--max-budget",
         "6",
         "--teacher",
@@ -330,7 +335,8 @@ def test_calibrate_writes_what_logs_cannot_tell_and_says_so_in_the_header(logs: 
     assert isinstance(consumers, Population)
     assert (consumers.distribution, consumers.parameters) == ("lognormal", (4.0, 0.5))
     header = made.read_text().split("\n\n")[0]
-    assert "--teacher strong --tokens cheap=7e7 --consumers 4:0.5" in header
+    assert "--classes 16 --least-classes 16 --rounds 1 --single --max-budget 6.0 --teacher strong --tokens cheap=7e7" in header
+    assert "--consumers 4:0.5" in header
     assert "No margin could be judged" in header  # two classes cannot reach as far as these logs do
     assert "median 4 USD" in header
 
