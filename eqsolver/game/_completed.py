@@ -16,14 +16,14 @@ from eqsolver.game._regimes import Stage
 from eqsolver.game._sales import Conduct
 from eqsolver.game._together import certified, looked_at_again
 
-COMPLETIONS = 4
+COMPLETIONS = 5
 """Times that policies are completed at what is played, at most."""
 SETTLED = 0.01
 """Where completing policies changes no player's profit, nor what it could earn by its best deviation, by a larger share, the
 game is not played again."""
-LIKELY, DRAWN = 4, 8
+LIKELY, DRAWN = 4, {False: 8, True: 24}
 """Price vectors at which policies are completed, besides deviations and the expected prices: the likeliest, or of very many
-so many that are drawn anew each time."""
+so many that are drawn anew each time, more where policies are grown (`Stage.grows`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +82,7 @@ def solve_completed(
     rounds, change, last = 0, 0.0, False
     while rounds < COMPLETIONS and any(menus for _, menus in conduct.states):
         rounds += 1
-        grown = stage.extend(where(game(), played, np.random.default_rng((rounds, 2))), enough=0.0)
+        grown = stage.extend(where(game(), played, DRAWN[stage.grows], np.random.default_rng((rounds, 2))), enough=0.0)
         if not grown:
             change = 0.0
             break
@@ -104,13 +104,13 @@ def solve_completed(
     return played, Completed(rounds=rounds, added=stage.policies - begun, change=change), conduct
 
 
-def where(game: Table, played: Played, rng: np.random.Generator) -> FloatArray:
+def where(game: Table, played: Played, drawn: int, rng: np.random.Generator) -> FloatArray:
     """(R, M) price vectors to complete policies at: expected ones, some that are played, and best deviations from these."""
     expected = played.shares @ played.prices
-    if played.shares.size <= 2 * DRAWN:
+    if played.shares.size <= 2 * drawn:
         rows = list(played.prices[np.argsort(-played.shares)[:LIKELY]])
     else:
-        rows = list(played.prices[rng.choice(played.shares.size, size=DRAWN, replace=False, p=played.shares)])
+        rows = list(played.prices[rng.choice(played.shares.size, size=drawn, replace=False, p=played.shares)])
     deviating = rows[0] if played.shares.size == 1 else expected
     for i, price in zip(game.players, _best_prices(played), strict=True):
         rows.append(deviating.copy())

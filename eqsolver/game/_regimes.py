@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import qmc
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.game._choices import Menu
@@ -39,8 +40,9 @@ LOOKS = 17
 """Ratios of two prices, evenly spread by their logarithms, at which it is seen where schedules turn on a fine grid."""
 TOGETHER = 4
 """Providers in access up to which schedules live on one product grid; of more, paths are grown (`Growth`)."""
-SEEDS = 0.6
-"""Paths are first grown at posted prices, all of them so much lower, and each provider's so much lower and higher."""
+SEEDS, AWAY = 63, 2.5
+"""Paths are first grown at posted prices and at so many price vectors spread around them (Sobol), up to so many times as low or
+high, within the bounds."""
 GROWN_ENOUGH = 2e-3
 """Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""
 COMPLETE = 1e-4
@@ -201,13 +203,15 @@ class Stage:
         return grid_technology(self.market, self.terms, self.steps, tuple(useful), points=points)
 
     def _seeds(self, useful: Sequence[int]) -> FloatArray:
-        posted = self.market.prices
-        rows = [posted, SEEDS * posted]
-        for i in useful:
-            for factor in (SEEDS, 1 / SEEDS):
-                rows.append(posted.copy())
-                rows[-1][i] *= factor
-        return np.clip(np.array(rows), self.bounds[:, 0], self.bounds[:, 1])
+        rows = np.tile(self.market.prices, (SEEDS + 1, 1))
+        spread = qmc.Sobol(len(useful), scramble=False).random(SEEDS + 1)[1:]
+        rows[1:, list(useful)] *= AWAY ** (2 * spread - 1)
+        return np.clip(rows, self.bounds[:, 0], self.bounds[:, 1])
+
+    @property
+    def grows(self) -> bool:
+        """Whether some arbitrageur's policies are paths that are grown: completing at one price vector more is cheap then."""
+        return bool(self._growths)
 
     def _alone(self, useful: Sequence[int], levels: FloatArray) -> ProductionSet:
         every = direct_supply(self.market, self.steps, levels)

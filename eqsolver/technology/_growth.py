@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology._hull import lower_hull, lower_hulls
+from eqsolver.technology._hull import lower_hulls
 from eqsolver.technology._path import Path, walk
 from eqsolver.technology._pool import Pool
 from eqsolver.technology._schedule import REACH
-from eqsolver.technology._search import improve
+from eqsolver.technology._search import Detail, improve
 from eqsolver.technology._set import ProductionSet
 from eqsolver.technology._wide import Wide
 
+DETAIL = Detail(checkpoints=48, points=24, around=4, rounds=1)
+"""How finely merges are searched at each price vector: what one misses its neighbours find, and many count for more."""
 GROWN = 20
 """Levels at which paths are improved, closer together towards the highest."""
 ASIDE = (0.4, 0.63, 0.8, 0.9, 1.12, 1.25, 1.6, 2.5)
@@ -48,23 +50,26 @@ class Growth:
         Notes
         -----
         The paths that are cheapest there for some level are the start. Every path is a policy at all prices, so those found
-        at one price vector are a start at the next.
+        at one price vector are a start at the next. In the end only policies are kept that are cheapest for something at or
+        near some price vector looked at.
         """
         made = self.made
         self.shortfall = 0.0
         for row in prices:
             pool = Pool(made.market, made.rules, made.steps, row, self._watched)
-            held = self._cost(row)
+            held, known = self._cost(row), list(self._paths)
             for number in np.unique(held[1][held[1] >= 0]):
-                pool.offer(list(self._paths)[number])
+                pool.offer(known[number])
             before = pool.cost.copy()
-            improve(pool, made.searched, made.detail, made.tolerance)
+            improve(pool, made.searched, DETAIL, made.tolerance)
             saved = 1.0 - np.divide(pool.cost, before, out=np.ones_like(before), where=np.isfinite(before) & (before > 0))
             self.shortfall = max(self.shortfall, float(saved.max()))
             for path in pool.held():
                 if path not in self._paths:
                     self._add(path)
             self._grown_at.append(row)
+        kept = self._wanted(np.union1d(self.levels, self._watched))
+        self._solved, self._units, self._path = self._solved[kept], self._units[kept], self._path[kept]
         return self.shortfall
 
     def found(self, levels: FloatArray | None = None) -> ProductionSet:
@@ -73,6 +78,11 @@ class Growth:
         levels : (L,) among those that single policies are wanted for; None: all of them.
         """
         levels = self.levels if levels is None else levels
+        kept = self._wanted(levels)
+        return ProductionSet(solved=self._solved[kept], units=self._units[kept], levels=levels, shortfall=self.shortfall)
+
+    def _wanted(self, levels: FloatArray) -> IntArray:
+        """Positions, by pass, of the policies that `found` returns for these levels."""
         order = np.argsort(self._solved, kind="stable")
         solved, units = self._solved[order], self._units[order]
         kept = np.zeros(solved.size, dtype=bool)
@@ -84,7 +94,7 @@ class Growth:
             if levels.size:
                 chosen = every.cost(levels, near)[1]
                 kept[chosen[chosen >= 0]] = True
-        return ProductionSet(solved=solved[kept], units=units[kept], levels=levels, shortfall=self.shortfall)
+        return order[kept]
 
     def _cost(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
         """Cost of the cheapest policy held for each watched level, and the number of its path, -1 for none."""
@@ -103,7 +113,8 @@ class Growth:
             inside = np.flatnonzero(walked.block == block)
             start, i = inside[0] - 1, path[block][0]
             solved = walked.solved[inside] - walked.solved[start]
-            kept.append(inside[lower_hull(solved, walked.units[inside, i] - walked.units[start, i])])
+            vertices, _ = lower_hulls(solved, (walked.units[inside, i] - walked.units[start, i])[None])
+            kept.append(inside[vertices[0, vertices[0] >= 0]])
         ways = np.unique(np.concatenate(kept))
         number = self._paths.setdefault(path, len(self._paths))
         self._solved = np.append(self._solved, walked.solved[ways])
