@@ -20,8 +20,6 @@ from eqsolver.market import Geometric, Market, Sampled
 
 SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
-GROUPS = 2 / 3
-"""Groups of alike problems to begin with, at most, as a share of the problems; classes beyond these are found."""
 ROUNDS = 3
 """Improvements at each of these sizes."""
 FIRST_PRICE, REPRICED, PRICES = 0.1, 3.0, 3
@@ -171,9 +169,8 @@ def calibrate(
     watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
     evidence = Evidence.of(logs, spend, market.weights, 1.0)
     sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
-    groups_at_first = sizes[0] if single else min(sizes[0], max(1, int(GROUPS * market.weights.size)))
     now = Fitted(
-        classes=group_classes(logs, spend, market.weights, 1.0, groups_at_first, single=single),
+        classes=group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single),
         held=tuple(np.zeros(0) for _ in logs),
     )
     rng = np.random.default_rng(seed)
