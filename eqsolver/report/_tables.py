@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from eqsolver._base import FloatArray, IntArray
+from eqsolver.market import Sampled
 from eqsolver.report._columns import Group, say, show, wide
 from eqsolver.report._words import DASH, amount, caps, counted, digits, evenly, level_places, percent, words
 
@@ -144,7 +145,7 @@ class _Page:
             self.line(
                 f"    and paid on the other half          {percent(honest.mean):>5} %, {low} to {high} (5-95 % of halves)"
             )
-        elif self.solution.market.problems and self.solution.estimate is None:
+        elif all(isinstance(provider.odds, Sampled) for provider in self.solution.market.providers):
             self.line("    (fitted to these problems: --cross-fits 10 says what it earns on others)")
 
     def in_words(self) -> None:

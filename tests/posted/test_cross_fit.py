@@ -93,6 +93,8 @@ def test_the_command_says_what_the_cascade_earns_on_other_problems(tmp_path: Pat
     asked = ["solve", str(tmp_path), "--max-budget", "5", "--points", "8"]
     plain = CliRunner().invoke(app, asked)
     assert "--cross-fits 10 says" in plain.stdout
+    classes = CliRunner().invoke(app, ["solve", str(Path(__file__).parents[2] / "models" / "textbook-specialists.toml")])
+    assert "--cross-fits" not in classes.stdout
     shown = CliRunner().invoke(app, [*asked, "--cross-fits", "2", "--json", str(out)])
     assert shown.exit_code == 0
     assert "paid on the other half" in shown.stdout
