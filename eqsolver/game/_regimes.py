@@ -25,21 +25,21 @@ from eqsolver.technology import (
     Steps,
     Wide,
     all_steps,
-    build,
     focused_technology,
     grid_technology,
     lower_hull,
     walk,
+    wide,
 )
 
 BUILT_IN = ("direct", "matching", "monopoly", "competitive")
-POINTS = {3: 40, 4: 18}
-"""Grid points per provider on which arbitrageurs' schedules are optimal, by number of providers; of two they are chosen by
-`focused_technology`."""
+WIDE = 1e-3
+"""The first search for paths of three or more providers ends when a round improves no level by more than this share."""
 LOOKS = 17
 """Ratios of two prices, evenly spread by their logarithms, at which it is seen where schedules turn on a fine grid."""
 TOGETHER = 4
-"""Providers in access up to which schedules live on one product grid; of more, paths are grown (`Growth`)."""
+"""Providers in access up to which schedules may live on one product grid of so many `points` each, where those are given; of
+more, and otherwise of three or more, paths are grown (`Growth`)."""
 SEEDS, AWAY = 63, 2.5
 """Paths are first grown at posted prices and at so many price vectors spread around them (Sobol), up to so many times as low or
 high, within the bounds."""
@@ -195,12 +195,11 @@ class Stage:
         return search.found()
 
     def _production(self, useful: Sequence[int]) -> Production:
-        """Of three or more providers: one product grid, or good paths where there are too many for one."""
-        if len(useful) > TOGETHER:
-            names = [self.market.names[i] for i in useful]
-            return build(self.market, self.terms, self.steps, access=names, points=self.points)
-        points = self.points if self.points is not None else POINTS[len(useful)]
-        return grid_technology(self.market, self.terms, self.steps, tuple(useful), points=points)
+        """Of three or more providers: good paths, or one product grid of few providers where its points are given."""
+        bought = tuple(sorted(useful, key=lambda i: self.market.names[i]))
+        if len(useful) > TOGETHER or self.points is None:
+            return wide(self.market, self.terms, self.steps, bought, points=self.points, tolerance=WIDE, levels=None)
+        return grid_technology(self.market, self.terms, self.steps, tuple(useful), points=self.points)
 
     def _seeds(self, useful: Sequence[int]) -> FloatArray:
         rows = np.tile(self.market.prices, (SEEDS + 1, 1))

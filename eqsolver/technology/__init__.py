@@ -26,7 +26,7 @@ from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_pat
 from eqsolver.technology._set import ProductionSet
 from eqsolver.technology._steps import Profile, Steps, steps
 from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
-from eqsolver.technology._wide import Wide
+from eqsolver.technology._wide import Wide, wide
 
 __all__ = [
     "MAX_NODES",
@@ -77,4 +77,5 @@ __all__ = [
     "technology",
     "threshold_table",
     "walk",
+    "wide",
 ]
