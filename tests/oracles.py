@@ -46,11 +46,13 @@ class Tiny:
     """Attempts looked at where nothing else ends them (a hopeless provider under attempt allocation of logs)."""
 
     @property
-    def M(self) -> int:  # noqa: N802
+    def sellers(self) -> int:
+        """How many providers there are."""
         return len(self.price)
 
     @property
-    def N(self) -> int:  # noqa: N802
+    def kinds(self) -> int:
+        """How many problems or classes there are."""
         return len(self.weights)
 
     def unsolved(self, i: int, x: int, k: int) -> Fraction:
@@ -75,10 +77,10 @@ class Tiny:
 
     def run(self, path: Sequence[Block]) -> tuple[Fraction, list[Fraction]]:
         """Pass and units of a path, by simulating it on every joint outcome of luck."""
-        solved, units = Fraction(0), [Fraction(0)] * self.M
-        final = [max((b for j, b in path if j == i), default=Fraction(0)) for i in range(self.M)]
+        solved, units = Fraction(0), [Fraction(0)] * self.sellers
+        final = [max((b for j, b in path if j == i), default=Fraction(0)) for i in range(self.sellers)]
         for x, q in enumerate(self.weights):
-            luck = [list(self.first_success(i, x, self.bought(i, x, final[i]))) for i in range(self.M)]
+            luck = [list(self.first_success(i, x, self.bought(i, x, final[i]))) for i in range(self.sellers)]
             for joint in itertools.product(*luck):
                 chance = q * prod((p for _, p in joint), start=Fraction(1))
                 if not chance:
@@ -89,7 +91,7 @@ class Tiny:
         return solved, units
 
     def _follow(self, path: Sequence[Block], x: int, first: Sequence[int]) -> tuple[bool, list[Fraction]]:
-        spent, allotted, made = [Fraction(0)] * self.M, [Fraction(0)] * self.M, [0] * self.M
+        spent, allotted, made = [Fraction(0)] * self.sellers, [Fraction(0)] * self.sellers, [0] * self.sellers
         for i, upto in path:
             w = self.spend[i][x]
             while (made[i] + 1) * self.use(i, x) <= upto:
@@ -120,12 +122,12 @@ class Tiny:
         """Allotments, up to the cap and to the last that solves anything, at which one more attempt may be made somewhere."""
         found: set[Fraction] = set()
         ends = []
-        for x in range(self.N):
+        for x in range(self.kinds):
             w, useful = self.use(i, x), self.useful(i, x)
             fits = self.bought(i, x, self.cap)
             most = fits if useful is None else min(useful, fits)
             ends.append(most * w)
-        for x in range(self.N):
+        for x in range(self.kinds):
             w, most = self.use(i, x), int(max(ends) / self.use(i, x))
             found |= {k * w for k in range(1, min(most, self.useful(i, x) or most) + 1)}
         return sorted(found)
@@ -143,7 +145,7 @@ class Tiny:
         total = Fraction(0)
         for x, q in enumerate(self.weights):
             standing = prod(
-                (self.unsolved(j, x, self.bought(j, x, others[j])) for j in range(self.M) if j != i), start=Fraction(1)
+                (self.unsolved(j, x, self.bought(j, x, others[j])) for j in range(self.sellers) if j != i), start=Fraction(1)
             )
             if not standing:
                 continue
@@ -162,18 +164,19 @@ class Tiny:
     def solved(self, allotted: Sequence[Fraction]) -> Fraction:
         left = Fraction(0)
         for x, q in enumerate(self.weights):
-            left += q * prod((self.unsolved(i, x, self.bought(i, x, allotted[i])) for i in range(self.M)), start=Fraction(1))
+            bought = [self.bought(i, x, b) for i, b in enumerate(allotted[: self.sellers])]
+            left += q * prod((self.unsolved(i, x, k) for i, k in enumerate(bought)), start=Fraction(1))
         return 1 - left
 
     def cascades(self) -> list[tuple[Fraction, Fraction]]:
         """(pass, bill) of every order of providers and all thresholds at all stops (prefixes are among them)."""
         points: set[tuple[Fraction, Fraction]] = {(Fraction(0), Fraction(0))}
-        for order in itertools.permutations(range(self.M)):
+        for order in itertools.permutations(range(self.sellers)):
             axes = [[Fraction(0), *self.stops(i)] for i in order]
             for allotted in itertools.product(*axes):
                 if not self.fits(allotted):
                     continue
-                here, cost = [Fraction(0)] * self.M, Fraction(0)
+                here, cost = [Fraction(0)] * self.sellers, Fraction(0)
                 for i, b in zip(order, allotted, strict=True):
                     cost += self.slice_cost(i, Fraction(0), b, here) if b else 0
                     here[i] = b
@@ -182,7 +185,7 @@ class Tiny:
 
     def every_schedule(self) -> list[tuple[Fraction, Fraction]]:
         """(pass, bill) at every stop of every interleaving, path by path: no principle of optimality, no memory."""
-        axes = [[Fraction(0), *self.stops(i)] for i in range(self.M)]
+        axes = [[Fraction(0), *self.stops(i)] for i in range(self.sellers)]
         slices = cache(
             lambda i, j: self.slice_cost(
                 i, axes[i][j[i]], axes[i][j[i] + 1], [axis[at] for axis, at in zip(axes, j, strict=True)]
@@ -193,18 +196,18 @@ class Tiny:
 
         def onward(j: tuple[int, ...], cost: Fraction) -> None:
             points.add((solves(j), cost))
-            for i in range(self.M):
+            for i in range(self.sellers):
                 if j[i] + 1 < len(axes[i]):
                     after = (*j[:i], j[i] + 1, *j[i + 1 :])
                     if self.fits(axis[at] for axis, at in zip(axes, after, strict=True)):
                         onward(after, cost + slices(i, j))
 
-        onward((0,) * self.M, Fraction(0))
+        onward((0,) * self.sellers, Fraction(0))
         return sorted(points)
 
     def best_schedules(self) -> list[tuple[Fraction, Fraction]]:
         """(pass, least bill) of every set of allotments, by the recursion over its last slice."""
-        axes = [[Fraction(0), *self.stops(i)] for i in range(self.M)]
+        axes = [[Fraction(0), *self.stops(i)] for i in range(self.sellers)]
         least: dict[tuple[int, ...], Fraction] = {}
         points = []
         for j in itertools.product(*(range(len(axis)) for axis in axes)):
@@ -212,7 +215,7 @@ class Tiny:
             if not self.fits(here):
                 continue
             arrivals = []
-            for i in range(self.M):
+            for i in range(self.sellers):
                 if j[i]:
                     before = (*j[:i], j[i] - 1, *j[i + 1 :])
                     arrivals.append(least[before] + self.slice_cost(i, axes[i][j[i] - 1], here[i], here))
@@ -223,9 +226,9 @@ class Tiny:
     def number_of_paths(self) -> int:
         """Upper bound on how many interleavings there are."""
         ways: dict[tuple[int, ...], int] = {}
-        sizes = [len(self.stops(i)) + 1 for i in range(self.M)]
+        sizes = [len(self.stops(i)) + 1 for i in range(self.sellers)]
         for j in itertools.product(*map(range, sizes)):
-            steps = [(*j[:i], j[i] - 1, *j[i + 1 :]) for i in range(self.M) if j[i]]
+            steps = [(*j[:i], j[i] - 1, *j[i + 1 :]) for i in range(self.sellers) if j[i]]
             ways[j] = sum(ways[step] for step in steps) if steps else 1
         return ways[tuple(size - 1 for size in sizes)]
 
@@ -246,7 +249,7 @@ class Tiny:
 
     def _alone(self, x: int) -> list[tuple[Fraction, Fraction]]:
         most = []
-        for i in range(self.M):
+        for i in range(self.sellers):
             useful, fits = self.useful(i, x), self.bought(i, x, self.cap)
             most.append(fits if useful is None else min(useful, fits))
         least: dict[tuple[int, ...], Fraction] = {}
@@ -255,13 +258,13 @@ class Tiny:
             if self.by_budget and sum(n * self.spend[i][x] for i, n in enumerate(k)) > self.cap:
                 continue
             arrivals = []
-            for i in range(self.M):
+            for i in range(self.sellers):
                 if k[i]:
                     before = (*k[:i], k[i] - 1, *k[i + 1 :])
-                    still = prod((self.unsolved(j, x, before[j]) for j in range(self.M)), start=Fraction(1))
+                    still = prod((self.unsolved(j, x, before[j]) for j in range(self.sellers)), start=Fraction(1))
                     arrivals.append(least[before] + self.price[i] * self.spend[i][x] * still)
             least[k] = min(arrivals, default=Fraction(0))
-            still = prod((self.unsolved(j, x, k[j]) for j in range(self.M)), start=Fraction(1))
+            still = prod((self.unsolved(j, x, k[j]) for j in range(self.sellers)), start=Fraction(1))
             points.append((1 - still, least[k]))
         return points
 

@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 
-DATA = Path(os.environ.get("EQSOLVER_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
-DUOPOLY = DATA.parent / "reference" / "duopoly.json"
+DATA = Path(os.environ.get("EQSOLVER_DATA") or Path(__file__).parents[1].parent / "shared" / "data")
+REFERENCE = DATA.parent / "reference"
 
+# The logs and figures may not be committed, so whoever has only the repository cannot run what compares with them.
 needs_logs = pytest.mark.skipif(not (DATA / "swebench").is_dir(), reason=f"no attempt logs at {DATA} (set EQSOLVER_DATA)")
-needs_figures = pytest.mark.skipif(not DUOPOLY.is_file(), reason=f"no published figures at {DUOPOLY} (set EQSOLVER_DATA)")
 
 
-def duopoly_figures() -> dict[str, Any]:
-    """What was published for the SWE-bench duopoly."""
-    found: dict[str, Any] = json.loads(DUOPOLY.read_text())
+def needs_figures(name: str) -> pytest.MarkDecorator:
+    """Skip where a file of published figures, or the logs they are compared with, is not there."""
+    there = (REFERENCE / name).is_file() and (DATA / "swebench").is_dir()
+    return pytest.mark.skipif(not there, reason=f"no {name} at {REFERENCE}, or no logs at {DATA} (set EQSOLVER_DATA)")
+
+
+def figures(name: str) -> dict[str, Any]:
+    """What was published."""
+    found: dict[str, Any] = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
     return found

@@ -9,7 +9,18 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
-from eqsolver.technology import REACH, Block, Profile, all_steps, rules, schedules, technology
+from eqsolver.technology import (
+    REACH,
+    Block,
+    Profile,
+    Steps,
+    all_steps,
+    levels_below,
+    offered_reach,
+    rules,
+    schedules,
+    technology,
+)
 
 LEVELS = 100
 DEPTH = 0.05
@@ -69,13 +80,7 @@ def groups(market: Market, teacher: str | None = None) -> list[tuple[str, ...]]:
 
 def judged_levels(market: Market, max_budget: float) -> FloatArray:
     """(100,) levels from 5 points below the best provider's reach to that reach (above 0 if the reach is lower)."""
-    reach = highest(market, max_budget)
-    return np.linspace(max(reach - DEPTH, reach / LEVELS), reach, LEVELS)
-
-
-def highest(market: Market, max_budget: float) -> float:
-    """The best provider's pass at the cap."""
-    return max(float(profile.solved[-1]) if profile.at.size else 0.0 for profile in profiles(market, max_budget))
+    return levels_below(offered_reach(listed_steps(market, max_budget), market.weights), DEPTH, LEVELS)
 
 
 def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int = MAX_POINTS) -> Best:
@@ -98,4 +103,9 @@ def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int 
 
 def profiles(market: Market, max_budget: float) -> list[Profile]:
     """By provider, all of what it solves and spends up to the cap."""
-    return [listed.profile(market.weights) for listed in all_steps(market, rules(market, max_budget=max_budget))]
+    return [listed.profile(market.weights) for listed in listed_steps(market, max_budget)]
+
+
+def listed_steps(market: Market, max_budget: float) -> tuple[Steps, ...]:
+    """By provider, the attempts it makes up to the cap."""
+    return tuple(all_steps(market, rules(market, max_budget=max_budget)))

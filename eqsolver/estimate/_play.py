@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.estimate._margins import cheapest, profiles
+from eqsolver.estimate._margins import cheapest, listed_steps, profiles
 from eqsolver.estimate._policies import policies
 from eqsolver.market import Market
-from eqsolver.technology import Block, lower_hull, lower_hulls
+from eqsolver.technology import Block, lower_hull, lower_hulls, offered_reach
 
 FACTORS = {2: (1.4, 2.0, 2.8)}
 """By which each provider's price is multiplied in turn, by number of providers: only ratios of prices matter."""
@@ -116,7 +116,7 @@ def _menu(
         vertices, count = lower_hulls(mine.solved, prices[i] * mine.spent[None])
         kept = vertices[0, : count[0]]
         return mine.solved[kept], prices[i] * mine.spent[kept], tuple(((i, float(at)),) for at in mine.at[kept])
-    reach = max((float(p.solved[-1]) for p in profiles(market, max_budget) if p.at.size), default=0.0)
+    reach = offered_reach(listed_steps(market, max_budget), market.weights)
     levels = np.linspace(reach / LEVELS, reach, LEVELS)
     there = replace(market, providers=tuple(replace(p, price=float(m)) for p, m in zip(market.providers, prices, strict=True)))
     best = cheapest(there, levels, max_budget, round(NODES ** (1 / len(market.providers))))

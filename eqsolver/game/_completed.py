@@ -21,9 +21,9 @@ COMPLETIONS = 5
 SETTLED = 0.01
 """Where completing policies changes no player's profit, nor what it could earn by its best deviation, by a larger share, the
 game is not played again."""
-LIKELY, DRAWN = 4, {False: 8, True: 24}
-"""Price vectors at which policies are completed, besides deviations and the expected prices: the likeliest, or of very many
-so many that are drawn anew each time, more where policies are grown (`Stage.grows`)."""
+LIKELY, DRAWN, DRAWN_TO_GROW = 4, 8, 24
+"""Price vectors at which policies are completed, besides deviations and the expected prices: the likeliest, or of very many so
+many that are drawn anew each time; more of them where policies are grown, which looks at a price vector only, not at lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,10 +79,12 @@ def solve_completed(
         return table(conduct, crowd, players, base, costs, bounds, step)
 
     played, begun = solved(None, 0), stage.policies
+    drawn = DRAWN_TO_GROW if stage.grows else DRAWN
     rounds, change, last = 0, 0.0, False
     while rounds < COMPLETIONS and any(menus for _, menus in conduct.states):
         rounds += 1
-        grown = stage.extend(where(game(), played, DRAWN[stage.grows], np.random.default_rng((rounds, 2))), enough=0.0)
+        looked_at = where(game(), played, drawn, np.random.default_rng((rounds, 2)))
+        grown = stage.extend(looked_at, enough=0.0)
         if not grown:
             change = 0.0
             break

@@ -12,7 +12,7 @@ from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.market import Market, Sampled
 from eqsolver.posted._bootstrap import extended
 from eqsolver.posted._offers import offers
-from eqsolver.technology import Cascade, Production, Rules, all_steps, best_cascades, build
+from eqsolver.technology import Cascade, Production, Rules, all_steps, best_cascades, build, levels_below, offered_reach
 
 LEVELS, POINTS_BELOW = 20, 0.05
 """Levels of each half: from this far below its best provider's reach to that reach."""
@@ -117,8 +117,7 @@ def _market_price(made: Production, levels: FloatArray) -> FloatArray:
 
 
 def _levels(made: Production) -> FloatArray:
-    reach = max(float(step.profile(made.market.weights).solved[-1]) for step in made.steps if step.at.size)
-    return np.linspace(max(reach - POINTS_BELOW, reach / LEVELS), reach, LEVELS)
+    return levels_below(offered_reach(made.steps, made.market.weights), POINTS_BELOW, LEVELS)
 
 
 def _solvable(market: Market, rules: Rules, access: Sequence[str] | None) -> Production | None:

@@ -27,6 +27,7 @@ from eqsolver.technology import (
     build,
     curves,
     evaluate,
+    levels_below,
     rules,
     survival,
 )
@@ -123,7 +124,7 @@ def distill(
         raise UsageError(f"tokens: {name!r} is the teacher; give tokens of students")
     terms = rules(family, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
     alone_at, reach = _teacher_alone(family, name, terms)
-    asked_levels = _default_levels(reach) if levels is None else checked_levels(levels)
+    asked_levels = levels_below(reach, POINTS_BELOW, LEVELS) if levels is None else checked_levels(levels)
     if asked_levels[0] > reach + REACH:
         raise UsageError(f"teacher {name!r} reaches {reach:.6f}, below every level asked for: no level has a market price")
     pairing = _Pairing(
@@ -259,11 +260,6 @@ def _teacher_alone(family: Market, teacher: str, terms: Rules) -> tuple[FloatArr
     if not profile.at.size or profile.solved[-1] <= REACH:
         raise UsageError(f"teacher {teacher!r} never solves a problem within the cap")
     return _drawn(profile, only.providers[0].price), float(profile.solved[-1])
-
-
-def _default_levels(reach: float) -> FloatArray:
-    low = reach - POINTS_BELOW
-    return np.linspace(low if low > 0 else reach / LEVELS, reach, LEVELS)
 
 
 def _most_attempts(students: Sequence[Provider]) -> int:

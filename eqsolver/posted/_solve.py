@@ -29,7 +29,9 @@ from eqsolver.technology import (
     build,
     cheaper,
     evaluate,
+    levels_below,
     nondecreasing,
+    offered_reach,
     oracle,
     rules,
     schedule_bound,
@@ -222,10 +224,7 @@ def checked_levels(levels: Sequence[float] | FloatArray) -> FloatArray:
 
 
 def _default_levels(market: Market, listed: Sequence[Steps], made: Production) -> FloatArray:
-    offered = max(float(step.profile(market.weights).solved[-1]) for step in listed if step.at.size)
-    top = made.reach
-    low = offered - POINTS_BELOW
-    return np.linspace(low if 0 < low < top else top / DEFAULT_LEVELS, top, DEFAULT_LEVELS)
+    return levels_below(made.reach, made.reach - offered_reach(listed, market.weights) + POINTS_BELOW, DEFAULT_LEVELS)
 
 
 def _grid_sizes(made: Production) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from eqsolver.technology._focus import focused_technology
 from eqsolver.technology._growth import Growth
 from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
+from eqsolver.technology._levels import levels_below, offered_reach
 from eqsolver.technology._oracle import Oracle, oracle
 from eqsolver.technology._path import Block, Walk, walk
 from eqsolver.technology._production import (
@@ -63,9 +64,11 @@ __all__ = [
     "focused_technology",
     "grid_technology",
     "joint",
+    "levels_below",
     "lower_hull",
     "lower_hulls",
     "nondecreasing",
+    "offered_reach",
     "oracle",
     "rules",
     "schedule_bound",

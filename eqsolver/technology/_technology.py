@@ -13,6 +13,7 @@ from eqsolver.market import Market, Provider
 from eqsolver.technology._curves import curves
 from eqsolver.technology._grid import attention, base_measure, grid
 from eqsolver.technology._joint import joint
+from eqsolver.technology._levels import levels_below, offered_reach
 from eqsolver.technology._path import Block, Walk, walk
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._schedule import cheapest_reaching, shortest_paths, trace
@@ -182,10 +183,8 @@ MOVES = 6
 
 def watch_levels(made: Technology) -> FloatArray:
     """33 levels from 5 points below the best offer's reach to the highest level policies reach."""
-    q = made.market.weights
-    offered = max(float(step.profile(q).solved[-1]) for step in made.steps if step.at.size)
     top = made.reach
-    return np.linspace(max(min(offered, top) - 0.05, top / 33), top, 33)
+    return levels_below(top, max(top - offered_reach(made.steps, made.market.weights), 0.0) + 0.05, 33)
 
 
 def _optima(made: Technology, levels: FloatArray) -> tuple[FloatArray, list[list[float]]]:

@@ -13,6 +13,7 @@ from eqsolver.market import Market
 from eqsolver.technology._evaluate import PerLevel
 from eqsolver.technology._give_away import give_away_bound, spread_points
 from eqsolver.technology._hull import lower_hull
+from eqsolver.technology._levels import levels_below, offered_reach
 from eqsolver.technology._oracle import oracle
 from eqsolver.technology._path import Block, Path, Walk, walk
 from eqsolver.technology._policies import schedules
@@ -264,14 +265,11 @@ def _watched(
         if levels.size <= most:
             return levels
         return levels[np.linspace(0, levels.size - 1, most).round().astype(np.int64)]
-    q = market.weights
-    offered = max(float(step.profile(q).solved[-1]) for step in listed if step.at.size)
-    every = q.copy()
+    every = market.weights.copy()
     for i in usable:
         every *= np.maximum(1.0 - listed[i].dropped(listed[i].end), 0.0)
     top = min(top, 1.0 - float(every.sum()))
-    low = min(offered, top) - 0.05
-    return np.linspace(low if low > 0 else top / most, top, most)
+    return levels_below(top, max(top - offered_reach(listed, market.weights), 0.0) + 0.05, most)
 
 
 def wide_schedules(made: Wide, prices: FloatArray, levels: FloatArray) -> PerLevel:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-from published import DATA, needs_logs
+from published import DATA, figures, needs_figures
 
 from eqsolver.market import load
 from eqsolver.robust import learn, margins_matrix
 from eqsolver.technology import Cascade, rules
 
-PUBLISHED = DATA.parent / "reference" / "learning_curves.json"
+PUBLISHED = "learning_curves.json"
 NAMES = ["gpt5mini", "deepseek"]
 DOMAINS = {"all": ".", "django": "^django", "notdjango": "^(?!django)"}
 CASES = ["all_all", "django_notdjango", "notdjango_django"]
 
-pytestmark = [
-    needs_logs,
-    pytest.mark.skipif(not PUBLISHED.is_file(), reason=f"no published figures at {PUBLISHED} (set EQSOLVER_DATA)"),
-]
+pytestmark = needs_figures(PUBLISHED)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_full_information_is_worth_what_was_published(case: str) -> None:
     """The fit within 1.5 points; levels, accounting and clipping as published."""
-    said = json.loads(PUBLISHED.read_text())["full_information"][case]
+    said = figures(PUBLISHED)["full_information"][case]
     fit, evaluated = (DOMAINS[name] for name in case.split("_"))
     market = load(DATA / "swebench", providers=NAMES)
     found = learn(
@@ -48,7 +43,7 @@ def test_full_information_is_worth_what_was_published(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_published_thresholds_evaluate_as_published(case: str) -> None:
-    said = json.loads(PUBLISHED.read_text())["full_information"][case]
+    said = figures(PUBLISHED)["full_information"][case]
     market = load(DATA / "swebench", providers=NAMES)
     django = np.array([name.startswith("django") for name in market.problems])
     inside = {"all": django | ~django, "django": django, "notdjango": ~django}[case.split("_")[1]]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from published import DATA, figures, needs_figures
 
 from eqsolver.market import load
 from eqsolver.posted import Distillation, distill
 
-DATA = Path(os.environ.get("EQSOLVER_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-REFERENCE = DATA.parent / "reference" / "distillation_swebench.json"
+PUBLISHED = "distillation_swebench.json"
 
-pytestmark = pytest.mark.skipif(not REFERENCE.exists(), reason="the published logs and figures are not beside the project")
+pytestmark = needs_figures(PUBLISHED)
 
 
 @pytest.fixture(scope="module")
 def said() -> dict:
-    return json.loads(REFERENCE.read_text())
+    return figures(PUBLISHED)
 
 
 @pytest.fixture(scope="module")

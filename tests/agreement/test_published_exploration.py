@@ -7,28 +7,23 @@ failures that stay failures, the published means come out; charging both models 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from published import DATA, needs_logs
+from published import DATA, figures, needs_figures
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Sampled, load
 from eqsolver.robust import margins_matrix
 from eqsolver.technology import Cascade, rules
 
-PUBLISHED = DATA.parent / "reference" / "learning_curves.json"
+PUBLISHED = "learning_curves.json"
 BUDGETS = (1, 3, 5, 10, 30, 100)
 RUN, CAP, RESAMPLES = 0.5, 1.0, 100
 TOPS = np.append(0.0, np.geomspace(0.01, 0.5, 100))
 
-pytestmark = [
-    needs_logs,
-    pytest.mark.slow,
-    pytest.mark.skipif(not PUBLISHED.is_file(), reason=f"no published figures at {PUBLISHED} (set EQSOLVER_DATA)"),
-]
+pytestmark = [needs_figures(PUBLISHED), pytest.mark.slow]
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,7 @@ def means(case: str, *, both_charged: bool) -> FloatArray:
 def test_the_published_means_are_those_of_their_exploration_and_accounts(case: str, budgets: int) -> None:
     """Within 2.5 points, a mean of 100 having a standard error of about one at small budgets. From not-Django to Django up to
     $10: beyond, the replay is 5 points higher, and what else the published computation did there is not known."""
-    said = [100 * row["mean"] for row in json.loads(PUBLISHED.read_text())[case][: len(BUDGETS)]]
+    said = [100 * row["mean"] for row in figures(PUBLISHED)[case][: len(BUDGETS)]]
     replayed = means(case, both_charged=False)
     print(case, "published", np.round(said, 1), "replayed", np.round(replayed, 1))
     np.testing.assert_allclose(replayed[:budgets], said[:budgets], atol=2.5)

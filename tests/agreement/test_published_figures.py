@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from published import DATA, duopoly_figures, needs_figures
+from published import DATA, figures, needs_figures
 
 from eqsolver.market import load
 from eqsolver.posted import solve
 
 NAMES = ["gpt5mini", "deepseek"]
+PUBLISHED = "duopoly.json"
 
-pytestmark = needs_figures
+pytestmark = needs_figures(PUBLISHED)
 
 
 def test_the_published_allocation_has_the_published_figures() -> None:
-    said = duopoly_figures()
+    said = figures(PUBLISHED)
     found = solve(
         load(DATA / "swebench", providers=NAMES),
         max_budget=1.0,
@@ -34,7 +35,7 @@ def test_the_published_allocation_has_the_published_figures() -> None:
 
 
 def test_the_fitted_cascade_earns_at_least_the_published_mean_margin() -> None:
-    said = duopoly_figures()
+    said = figures(PUBLISHED)
     levels = np.linspace(0.68, said["max_level"], 1000)
     found = solve(load(DATA / "swebench", providers=NAMES), max_budget=1.0, accounting="budget", levels=levels)
     assert found.cascade.resale.mean_margin >= said["mean_margin"]

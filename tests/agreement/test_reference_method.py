@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from coarse_search import Curves
-from published import DATA, duopoly_figures, needs_figures
+from published import DATA, figures, needs_figures
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Sampled, load
 from eqsolver.posted import Solution, solve
 
 NAMES = ["gpt5mini", "deepseek"]
+PUBLISHED = "duopoly.json"
 BUDGETS = np.geomspace(1e-4, 1.0, 250)
 
 
@@ -34,7 +35,7 @@ def read_off(solved: FloatArray, cost: FloatArray, levels: FloatArray) -> FloatA
 
 @pytest.fixture(scope="module")
 def exact() -> Solution:
-    said = duopoly_figures()
+    said = figures(PUBLISHED)
     return solve(
         load(DATA / "swebench", providers=NAMES),
         max_budget=1.0,
@@ -44,9 +45,9 @@ def exact() -> Solution:
     )
 
 
-@needs_figures
+@needs_figures(PUBLISHED)
 def test_the_published_market_price_is_the_exact_one_seen_through_the_grid(exact: Solution) -> None:
-    said = duopoly_figures()
+    said = figures(PUBLISHED)
     levels, published = np.array(said["levels"]), np.array(said["market_price"])
     curves = [Curves(p.odds, p.spend) for p in exact.market.providers if isinstance(p.odds, Sampled)]
     through = np.full(levels.size, np.inf)
@@ -59,10 +60,10 @@ def test_the_published_market_price_is_the_exact_one_seen_through_the_grid(exact
     assert error < error_of_exact / 50, "6.5e-3 when this was written"
 
 
-@needs_figures
+@needs_figures(PUBLISHED)
 def test_the_published_margins_are_nearer_to_the_grid_than_to_the_exact_ones(exact: Solution) -> None:
     """The first threshold falls between two budgets, which the published code treats in a way its description leaves open."""
-    said = duopoly_figures()
+    said = figures(PUBLISHED)
     levels, (first, _) = np.array(said["levels"]), said["allocation"]
     q = exact.market.weights
     one, two = (Curves(p.odds, p.spend) for p in exact.market.providers if isinstance(p.odds, Sampled))

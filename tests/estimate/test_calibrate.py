@@ -18,12 +18,12 @@ from eqsolver.estimate._aims import Aim, aim, watched
 from eqsolver.estimate._classes import Classes, jumps, steered, varied
 from eqsolver.estimate._groups import group_classes
 from eqsolver.estimate._improve import Evidence, Fitted
-from eqsolver.estimate._margins import cheapest, highest
+from eqsolver.estimate._margins import cheapest, listed_steps
 from eqsolver.estimate._play import price_error, purchases, stalls
 from eqsolver.estimate._policies import policies
 from eqsolver.estimate._weights import PassRows, best_weights
 from eqsolver.market import Geometric, Market, Provider, Sampled, load
-from eqsolver.technology import all_steps, rules, schedules, technology, walk
+from eqsolver.technology import all_steps, offered_reach, rules, schedules, technology, walk
 
 CAP = 1.0
 KNOWN = Market(
@@ -308,7 +308,7 @@ def test_purchases_are_the_best_of_all_schedules_for_each_value() -> None:
         bought = purchases(logs, stall, CAP)
         made = technology(logs.restrict([logs.names[i] for i in stall.sellers]), max_budget=CAP, points=60)
         m = stall.prices[list(stall.sellers)]
-        levels = np.linspace(0.005, highest(logs, CAP), 150)
+        levels = np.linspace(0.005, offered_reach(listed_steps(logs, CAP), logs.weights), 150)
         cost = schedules(made, m, levels).cost
         best = np.maximum((stall.values[:, None] * levels - cost).max(axis=1), 0.0)
         steps = all_steps(logs, rules(logs, max_budget=CAP))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from published import DATA, needs_logs
 
 import eqsolver.market
 from eqsolver import MarketError
@@ -23,8 +23,6 @@ name = "a"
 name = "b"
 """
 LOG = '{"id": "x", "attempts": [1, 0], "mean_cost": 0.5}\n'
-DATA = Path(os.environ.get("EQSOLVER_DATA") or Path(__file__).parents[3] / "shared" / "data")
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the attempt logs are kept beside the project: set EQSOLVER_DATA")
 
 
 def test_load_takes_a_specification_or_logs(tmp_path: Path) -> None:
@@ -43,7 +41,7 @@ def test_load_takes_a_specification_or_logs(tmp_path: Path) -> None:
         load(spec, providers=["z"])
 
 
-@needs_data
+@needs_logs
 def test_the_published_logs_load_whole() -> None:
     for folder, problems, dropped in (("swebench", 445, 1), ("lean", 244, 0), ("swebench/distill", None, None)):
         market = load(DATA / folder)

@@ -141,6 +141,7 @@ def test_bad_files_are_told_by_name(tmp_path: Path) -> None:
             read_logs([first], providers=providers)
 
 
+# Root may read everything, and elsewhere permissions are others: there is no such file to be told of.
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")
 def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, a=GOOD) / "a.jsonl"

@@ -22,7 +22,7 @@ PRICE = st.sampled_from([0.25, 0.5, 0.8, 1.0, 1.3, 2.0, 4.0])
 
 def solvable(market: Market, how: dict) -> Tiny:
     by_luck = tiny(market, **how)
-    assume(any(by_luck.stops(i) for i in range(by_luck.M)))
+    assume(any(by_luck.stops(i) for i in range(by_luck.sellers)))
     return by_luck
 
 
@@ -276,7 +276,7 @@ def the_fixed_mixture_is_as_enumerated(solution: Solution, by_luck: Tiny, who: A
     """Each cascade sells where its prefix, overhead included, costs less than C_P; the others' customers buy direct."""
     names = solution.market.names
     sold = solution.arbitrageurs["fixed"].policy.resale
-    offers = [by_luck.offers(i) for i in range(by_luck.M)]
+    offers = [by_luck.offers(i) for i in range(by_luck.sellers)]
     loading = 1 + exact(who.overhead)
     for at, u in enumerate(solution.levels):
         level = level_fraction(u, [p for offer in offers for p in offer])
@@ -285,7 +285,7 @@ def the_fixed_mixture_is_as_enumerated(solution: Solution, by_luck: Tiny, who: A
             assert np.isnan(sold.arbitrageur_profit[at])
             continue
         seller = int(solution.offers.seller[at])
-        revenue, profit, overhead, served = [Fraction(0)] * by_luck.M, Fraction(0), Fraction(0), Fraction(0)
+        revenue, profit, overhead, served = [Fraction(0)] * by_luck.sellers, Fraction(0), Fraction(0), Fraction(0)
         for policy in who.policies:
             share, units = exact(policy.weight), cheapest_prefix(by_luck, policy, names, level)
             bill = None if units is None else by_luck.bill(units)

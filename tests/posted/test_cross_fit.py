@@ -56,7 +56,6 @@ def test_a_margin_paid_is_that_of_the_margins_matrix() -> None:
     u = np.linspace(reach - 0.05, reach, LEVELS)
     policies = [Cascade(order=(0, 2), thresholds=(1.0, 1.5)), Cascade(order=(1,), thresholds=(2.5,))]
     expected = margins_matrix(market, policies, market.weights[None], terms, levels=u).values[0]
-    expected = expected[1:] if expected.size > len(policies) else expected
     assert min(expected) < 0
     assert made.walk(((0, 1.0), (2, 1.5))).solved[-1] < reach, "the first does not reach every level"
     np.testing.assert_allclose([paid(made, policy, u) for policy in policies], expected, atol=1e-9)

@@ -22,7 +22,7 @@ Points = Sequence[tuple[Fraction, Fraction]]
 
 def solvable(market: Market, how: dict) -> Tiny:
     by_luck = tiny(market, **how)
-    assume(any(by_luck.stops(i) for i in range(by_luck.M)))
+    assume(any(by_luck.stops(i) for i in range(by_luck.sellers)))
     return by_luck
 
 
@@ -44,7 +44,7 @@ def with_origin(points: Points) -> list[tuple[Fraction, Fraction]]:
 @given(market=markets(), how=RULES)
 def test_offers_cascades_and_schedules_cost_what_brute_force_finds(market: Market, how: dict) -> None:
     by_luck = solvable(market, how)
-    each = [by_luck.offers(i) for i in range(by_luck.M)]
+    each = [by_luck.offers(i) for i in range(by_luck.sellers)]
     best, cascades = by_luck.best_schedules(), by_luck.cascades()
     levels = levels_of(best)
     solution = solve(market, levels=levels, **how)
@@ -73,7 +73,7 @@ def paths_do_what_they_say(solution: Solution, by_luck: Tiny) -> None:
             solved, spent = by_luck.run(blocks)
             assert float(solved) >= u - 2e-12
             np.testing.assert_allclose(units, [float(s) for s in spent], rtol=1e-9, atol=1e-11)
-            assert by_luck.fits(max((b for j, b in blocks if j == i), default=Fraction(0)) for i in range(by_luck.M))
+            assert by_luck.fits(max((b for j, b in blocks if j == i), default=Fraction(0)) for i in range(by_luck.sellers))
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,7 +91,7 @@ def test_the_schedule_is_the_best_of_all_interleavings_listed_one_by_one(market:
 @given(market=markets(sellers=(2, 2)), how=RULES)
 def test_the_fitted_cascade_has_the_best_mean_margin_of_all_orders_and_thresholds(market: Market, how: dict) -> None:
     by_luck = solvable(market, how)
-    each = [p for i in range(by_luck.M) for p in by_luck.offers(i)]
+    each = [p for i in range(by_luck.sellers) for p in by_luck.offers(i)]
     levels = [u for u in levels_of(each) if u not in (1.0,)]
     assume(levels)
     solution = solve(market, levels=levels, **how)
@@ -119,7 +119,7 @@ def test_the_fitted_cascade_has_the_best_mean_margin_of_all_orders_and_threshold
 def test_the_oracle_equals_every_attempt_vector_in_every_order(market: Market, how: dict) -> None:
     by_luck = solvable(market, how)
     terms = rules(market, **how)
-    known = oracle(market, terms, tuple(range(by_luck.M)), market.prices)
+    known = oracle(market, terms, tuple(range(by_luck.sellers)), market.prices)
     assert known.relaxed == 0
     hull = by_luck.knowing()
     levels = np.unique([float(s) for s, _ in hull[1:]] + [float(s) / 3 for s, _ in hull[1:]])

@@ -72,7 +72,7 @@ def test_curves_equal_the_simulation_of_one_provider(market: Market, how: dict, 
     S, F = curves(market.providers[0], np.array([float(allotment)]), terms)
     solved, units = by_luck.run([(0, allotment)])
     q = market.weights
-    assert 1 - q @ S[:, 0] == pytest.approx(float(solved), abs=1e-12)
+    assert q @ S[:, 0] == pytest.approx(float(1 - solved), abs=1e-12)
     assert q @ F[:, 0] == pytest.approx(float(units[0]), abs=1e-12)
 
 
@@ -93,10 +93,10 @@ def test_the_profile_of_steps_lists_every_stop_with_its_pass_and_spend(market: M
 def paths(draw: st.DrawFn, market: Market, how: dict) -> list[tuple[int, Fraction]]:
     """Blocks in quarters (off the steps too), providers returning, allotments rising, within the caps."""
     by_luck = tiny(market, **how)
-    here = [Fraction(0)] * by_luck.M
+    here = [Fraction(0)] * by_luck.sellers
     blocks = []
     for _ in range(draw(st.integers(0, 5))):
-        i = draw(st.integers(0, by_luck.M - 1))
+        i = draw(st.integers(0, by_luck.sellers - 1))
         room = by_luck.cap - here[i]
         if by_luck.by_budget:
             room = by_luck.cap - sum(here)
@@ -125,7 +125,7 @@ def test_pass_and_units_of_any_path_equal_the_enumeration_of_its_decision_tree(
 @given(data=st.data(), market=markets(), how=RULES)
 def test_an_evaluated_cascade_buys_each_level_with_its_shortest_prefix(data: st.DataObject, market: Market, how: dict) -> None:
     by_luck, terms = tiny(market, **how), rules(market, **how)
-    order = data.draw(st.permutations(range(by_luck.M)))
+    order = data.draw(st.permutations(range(by_luck.sellers)))
     left, thresholds = by_luck.cap, []
     for _ in order:
         t = (
@@ -135,10 +135,10 @@ def test_an_evaluated_cascade_buys_each_level_with_its_shortest_prefix(data: st.
         )
         left -= t if by_luck.by_budget else 0
         thresholds.append(t)
-    prefixes = [(Fraction(0), [Fraction(0)] * by_luck.M)]
+    prefixes = [(Fraction(0), [Fraction(0)] * by_luck.sellers)]
     for stage, (i, t) in enumerate(zip(order, thresholds, strict=True)):
         before = list(zip(order[:stage], thresholds[:stage], strict=True))
-        fine = {k * by_luck.use(i, x) for x in range(by_luck.N) for k in range(1, by_luck.bought(i, x, t) + 1)}
+        fine = {k * by_luck.use(i, x) for x in range(by_luck.kinds) for k in range(1, by_luck.bought(i, x, t) + 1)}
         prefixes += [by_luck.run([*before, (i, b)]) for b in sorted(fine)]
     levels = np.array([0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0])
     cascade = Cascade(order=tuple(order), thresholds=tuple(float(t) for t in thresholds))
