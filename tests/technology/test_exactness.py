@@ -65,6 +65,30 @@ def test_survival_and_spend_of_a_class_equal_their_sums(eighths: int, k: int) ->
 
 
 @settings(max_examples=60, deadline=None)
+@given(
+    eighths=st.lists(st.integers(1, 8), min_size=2, max_size=2),
+    halves=st.lists(st.integers(1, 8), min_size=2, max_size=2),
+    attempts=st.integers(1, 500),
+)
+def test_attempts_that_are_not_listed_solve_and_cost_nothing_that_can_be_told(
+    eighths: list[int], halves: list[int], attempts: int
+) -> None:
+    """Of classes, attempts at which less than 2^-60 is unsolved; all of the others are listed."""
+    p = [Fraction(e, 8) for e in eighths]
+    sold = Provider(name="a", odds=Geometric(success=[float(x) for x in p]), spend=[w / 2 for w in halves])
+    market = Market(name="long", providers=(sold,), weights=[0.25, 0.75], max_attempts=attempts)
+    (listed,) = all_steps(market, rules(market, allocation="attempts"))
+    profile = listed.profile(market.weights)
+    unsolved = [(1 - x) ** attempts for x in p]
+    spent = [Fraction(w, 2) * (1 - S) / x for w, S, x in zip(halves, unsolved, p, strict=True)]
+    assert profile.solved[-1] == pytest.approx(float(1 - (unsolved[0] + 3 * unsolved[1]) / 4), rel=1e-14)
+    assert profile.spent[-1] == pytest.approx(float((spent[0] + 3 * spent[1]) / 4), rel=1e-14)
+    for x in (0, 1):
+        told = int((listed.problem == x).sum())
+        assert told == attempts or (1 - p[x]) ** told < Fraction(1, 2**59)
+
+
+@settings(max_examples=60, deadline=None)
 @given(market=markets(sellers=(1, 2)), how=RULES, quarters=st.integers(0, 26))
 def test_curves_equal_the_simulation_of_one_provider(market: Market, how: dict, quarters: int) -> None:
     by_luck, terms = tiny(market, **how), rules(market, **how)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tiny_markets import markets
 
+from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Geometric, Market, Provider
 from eqsolver.technology import Growth, Wide, all_steps, grid_technology, rules, schedule_hull
+from eqsolver.technology._growth import ASIDE
 from eqsolver.technology._wide import wide
 
 
@@ -52,3 +57,57 @@ def test_grown_policies_cost_little_more_than_those_of_a_product_grid_of_all_pro
     for solved, units in zip(found.solved, found.units, strict=True):
         assert 0 < solved <= 1
         assert units.sum() <= one.max_budget * (1 + 1e-9)
+
+
+PRICES = st.lists(st.sampled_from([0.5, 0.8, 1.0, 1.7, 3.0]), min_size=3, max_size=3).map(np.array)
+
+
+def begun(one: Market, kind: type[Growth] = Growth) -> Growth:
+    """Ready to grow paths of everybody who ever solves a problem."""
+    terms = rules(one)
+    steps = all_steps(one, terms)
+    useful = tuple(i for i, step in enumerate(steps) if step.at.size)
+    assume(len(useful) > 1)
+    return kind(wide(one, terms, steps, useful, points=None, tolerance=1e-3, levels=None), np.array([0.3, 0.6]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(one=markets(sellers=(3, 3)), prices=PRICES)
+def test_no_grown_policy_is_cheaper_than_the_best_and_growing_says_what_it_saved(one: Market, prices: np.ndarray) -> None:
+    growth = begun(one)
+    growth.grow(np.ones((1, 3)))
+    levels = growth._watched
+    before = growth.found(levels).cost(levels, prices[None])[0][0]
+    saved = growth.grow(prices[None])
+    found = growth.found(levels)
+    after = found.cost(levels, prices[None])[0][0]
+    known = np.isfinite(before)
+    assert (after[known] <= before[known] * (1 + 1e-9)).all()
+    assert (after[known] >= before[known] * (1 - saved - 1e-9)).all()
+    exact = grid_technology(one, rules(one), all_steps(one, rules(one)), growth.made.usable, points=200)
+    assert exact.exact, "every step is on the grid"
+    xs, ys = schedule_hull(exact, prices)
+    best = np.interp(levels, xs, ys)
+    held = found.mixed_cost(levels, prices[None])[0]
+    assert (held[known] >= best[known] * (1 - 1e-9)).all()
+
+
+class Everything(Growth):
+    """Paths grown, and no policy left out."""
+
+    def _wanted(self, levels: FloatArray) -> IntArray:
+        return np.argsort(self._solved, kind="stable")
+
+
+@settings(max_examples=25, deadline=None)
+@given(one=markets(sellers=(3, 3)), prices=PRICES)
+def test_what_is_left_out_is_cheapest_nowhere_near(one: Market, prices: np.ndarray) -> None:
+    kept, every = begun(one), begun(one, Everything)
+    for growth in (kept, every):
+        growth.grow(prices[None])
+    near = np.array([prices, *(np.where(np.arange(3) == i, prices * by, prices) for i in range(3) for by in ASIDE)])
+    levels = np.linspace(0.02, kept.made.reach, 40)
+    few, all_of_them = kept.found(), every.found()
+    assert few.solved.size <= all_of_them.solved.size
+    np.testing.assert_allclose(few.mixed_cost(levels, near), all_of_them.mixed_cost(levels, near), rtol=1e-9)
+    np.testing.assert_allclose(few.cost(few.levels, near)[0], all_of_them.cost(few.levels, near)[0], rtol=1e-9)
