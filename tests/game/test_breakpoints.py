@@ -13,7 +13,7 @@ from test_accounts import staged
 from tiny_markets import markets
 
 from eqsolver import load
-from eqsolver.game import Crowd, Stage, crowd, discretised
+from eqsolver.game import Crowd, Stage, _breakpoints, crowd, discretised
 from eqsolver.game._breakpoints import stairs
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
@@ -71,6 +71,24 @@ def test_between_breakpoints_sales_are_those_of_any_price_there(
     inside = (found.at + rng.uniform(0.1, 0.9, stops.size) * (stops - found.at))[wide]
     exact = sold(conduct, many, player, others, shares, inside)
     np.testing.assert_allclose(found.units[wide], exact, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(market=markets(sellers=(2, 2)), types=TYPES, regime=st.sampled_from(REGIMES), seed=st.integers(0, 999))
+def test_how_many_stretches_are_walked_together_changes_nothing(market: Market, types: list, regime: str, seed: int) -> None:
+    many, rng = crowd(types), np.random.default_rng(seed)
+    conduct = staged(with_arbitrageurs(market), many.levels).conduct(regime, OWN)
+    others, shares = np.exp(rng.uniform(-0.7, 1.2, (2, 2))), np.array([0.3, 0.7])
+    found = []
+    for together in (1, 2, 8):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(_breakpoints, "TOGETHER", together)
+            found.append(stairs(conduct, many, 0, others, shares, (LOW, HIGH)))
+    every = np.unique(np.concatenate([one.at for one in found]))
+    between = (0.3 * every + 0.7 * np.append(every[1:], HIGH))[np.diff(every, append=HIGH) > 1e-9]
+    alone, *together_now = [one.units[np.searchsorted(one.at, between, side="right") - 1] for one in found]
+    for units in together_now:
+        np.testing.assert_allclose(units, alone, rtol=1e-9, atol=1e-9)
 
 
 @settings(max_examples=30, deadline=None)

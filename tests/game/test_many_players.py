@@ -18,7 +18,7 @@ from eqsolver.game._near_independence import nearest_to_independence
 from eqsolver.game._price_table import Played
 from eqsolver.game._regret_matching import drawn, regret_matching
 from eqsolver.game._sales import Conduct
-from eqsolver.market import Geometric, Market, Population, Provider
+from eqsolver.market import Geometric, Market, Population, Provider, Value
 from eqsolver.report import print_equilibrium
 from eqsolver.technology import grid_technology, rules, schedule_hull
 
@@ -143,6 +143,40 @@ def test_policies_are_completed_where_the_game_is_played(monkeypatch: pytest.Mon
     _, how, without = played(three())
     assert how.rounds == 0
     assert without > max(5 * left_out, 1e-3)
+
+
+@pytest.mark.parametrize("regime", ["competitive", "matching"])
+def test_of_grown_policies_epsilon_bounds_every_deviation_and_the_one_reported_attains_it(regime: str) -> None:
+    """Claim 8, for three providers whose arbitrageur's paths are grown: among the policies held at the end."""
+    market, many = three(4), crowd([Value(value=v) for v in (0.7, 1.5, 3.0, 6.0)])
+    bounds = np.array([[0.4, 3.0]] * 3)
+    stage = Stage(market=market, terms=rules(market), bounds=bounds, targets=many.levels)
+    found, how, conduct = solve_completed(
+        stage, lambda: stage.conduct(regime, {}), many, (0, 1, 2), np.full(3, 0.4),
+        tick=None, tolerance=0.01, drawn_tolerance=0.01, max_rounds=30, tell=quiet,
+    )  # fmt: skip
+    assert stage.grows
+    assert how.rounds >= 1
+    rng = np.random.default_rng(0)
+    for player, told in enumerate(found.deviations):
+
+        def earned(own: np.ndarray, player: int = player) -> np.ndarray:
+            total = np.zeros(own.size)
+            for share, prices in zip(found.shares, found.prices, strict=True):
+                vectors = np.repeat(prices[None], own.size, axis=0)
+                vectors[:, player] = own
+                total += share * (own - 0.4) * conduct.sold(many, vectors)[:, player]
+            return total
+
+        played = sum(
+            share * (prices[player] - 0.4) * conduct.sold(many, prices[None])[0, player]
+            for share, prices in zip(found.shares, found.prices, strict=True)
+        )
+        assert played == pytest.approx(told.profit, rel=1e-9, abs=1e-12)
+        dense = np.concatenate([np.geomspace(0.4, 3.0, 801), rng.uniform(0.4, 3.0, 200)])
+        assert earned(dense).max() - played <= told.epsilon * (1 + 1e-9) + 1e-9
+        attained = earned(told.price * np.array([1.0, 1 - 1e-9])).max() - played  # below it nothing: nobody has to deviate
+        assert max(attained, 0.0) == pytest.approx(told.gain, rel=1e-6, abs=1e-9)
 
 
 def test_the_answer_says_how_far_it_is_from_independent_draws_and_what_completing_moved() -> None:
