@@ -55,7 +55,7 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
     lengths = np.array([table.shape[1] for table in tables])
     passed = np.concatenate([supply.solved for supply in supplies])
     needed = np.concatenate([supply.units for supply in supplies])
-    markup = np.repeat([menu.markup for menu in menus], np.diff(begins))
+    asked = np.ascontiguousarray((np.repeat([menu.markup for menu in menus], np.diff(begins))[:, None] * needed).T)
     lists = np.concatenate([table.ravel() for table in tables])
     room, most = 0, min(USUAL, int(lengths.sum()))
     while most > room:
@@ -63,7 +63,7 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
         way, units = np.empty((len(prices), room), dtype=np.int64), np.empty((len(prices), room, prices.shape[1]))
         solved, cost, slope = np.empty((3, len(prices), room))
         most = hulls_of_menus(
-            lists, np.stack(starts, axis=1), lengths, passed, needed, markup, prices, way, solved, cost, slope, units
+            lists, np.stack(starts, axis=1), lengths, passed, needed, asked, prices, way, solved, cost, slope, units
         )
     E = max(most, 1)
     way = way[:, :E]
@@ -78,5 +78,5 @@ def choose(menus: Sequence[Menu], prices: FloatArray) -> Choices:
     )
 
 
-USUAL = 96
+USUAL = 128
 """Vertices that a hull usually has at most; room is made for more where there are."""
