@@ -212,17 +212,25 @@ def calibrate(
             best = closest.made
         if best.met and turn == rounds - 1:
             return best
-        watch = [_sharpened(w, b, p, goals) for w, b, p in zip(watch, closest.found, closest.play, strict=True)]
+        watch = _sharpened(watch, closest.found, closest.play, goals)
     assert best is not None, "there is a round for every size"
     return best
 
 
-def _sharpened(market: Watched, found: Best, play: Sequence[Purchases], goals: Goals) -> Watched:
-    """Also watch what the classes find cheapest, and look harder where their margin is off."""
-    error = np.abs(found.margin - market.best.margin)
-    off = np.isfinite(error) & (error > NEARLY * goals.margin_worst)
-    emphasis = market.emphasis * np.where(off, HARDER, 1.0)
-    return replace(market.with_policies_of(found, play), emphasis=emphasis / math.sqrt(float((emphasis**2).mean())))
+def _sharpened(
+    markets: Sequence[Watched], found: Sequence[Best], play: Sequence[Sequence[Purchases]], goals: Goals
+) -> list[Watched]:
+    """Also watch what the classes find cheapest, and look harder where their margin is off, in whichever market that is."""
+    emphasis = []
+    for market, best in zip(markets, found, strict=True):
+        error = np.abs(best.margin - market.best.margin)
+        off = np.isfinite(error) & (error > NEARLY * goals.margin_worst)
+        emphasis.append(market.emphasis * np.where(off, HARDER, 1.0))
+    usual = float(np.sqrt(np.mean(np.concatenate(emphasis) ** 2)))
+    return [
+        replace(market.with_policies_of(best, bought), emphasis=harder / usual)
+        for market, best, bought, harder in zip(markets, found, play, emphasis, strict=True)
+    ]
 
 
 def _specification(market: Market, fit: Classes, cap: float) -> Market:
