@@ -16,14 +16,18 @@ from eqsolver.game._regimes import Stage
 from eqsolver.game._sales import Conduct
 from eqsolver.game._together import certified, looked_at_again
 
-COMPLETIONS = 5
+COMPLETIONS = 8
 """Times that policies are completed at what is played, at most."""
 SETTLED = 0.01
 """Where completing policies changes no player's profit, nor what it could earn by its best deviation, by a larger share, the
 game is not played again."""
-LIKELY, DRAWN, DRAWN_TO_GROW = 4, 8, 24
+MATTERS = 0.01
+"""Share of what all players earn that a profit counts for, at least, when it is asked whether it changed."""
+LIKELY, DRAWN, DRAWN_TO_GROW = 4, 8, 12
 """Price vectors at which policies are completed, besides deviations and the expected prices: the likeliest, or of very many so
 many that are drawn anew each time; more of them where policies are grown, which looks at a price vector only, not at lines."""
+DEVIATING = 3
+"""How many of these are also looked at with each player's best deviation in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,7 +35,8 @@ class Completed:
     """How policies were completed at what is played. rounds : times. added : policies held at the end beyond those at first.
 
     change : the largest share by which any player's profit, or that of its best deviation, moved when policies were completed
-    last; 0 if nothing was left to complete. What certificates say is about the policies held at the end.
+    last (of a profit below `MATTERS` of what all earn, the share of that); 0 if nothing was left to complete. What certificates
+    say is about the policies held at the end.
     """
 
     rounds: int = 0
@@ -107,17 +112,16 @@ def solve_completed(
 
 
 def where(game: Table, played: Played, drawn: int, rng: np.random.Generator) -> FloatArray:
-    """(R, M) price vectors to complete policies at: expected ones, some that are played, and best deviations from these."""
-    expected = played.shares @ played.prices
+    """(R, M) price vectors to complete policies at: some that are played, best deviations from a few of them, expected ones."""
     if played.shares.size <= 2 * drawn:
-        rows = list(played.prices[np.argsort(-played.shares)[:LIKELY]])
+        rows = played.prices[np.argsort(-played.shares)[:LIKELY]]
     else:
-        rows = list(played.prices[rng.choice(played.shares.size, size=drawn, replace=False, p=played.shares)])
-    deviating = rows[0] if played.shares.size == 1 else expected
+        rows = played.prices[rng.choice(played.shares.size, size=drawn, replace=False, p=played.shares)]
+    found = [rows]
     for i, price in zip(game.players, _best_prices(played), strict=True):
-        rows.append(deviating.copy())
-        rows[-1][i] = price
-    return np.array([*rows, expected] if played.shares.size > 1 else rows)
+        found.append(rows[:DEVIATING].copy())
+        found[-1][:, i] = price
+    return np.concatenate([*found, (played.shares @ played.prices)[None]] if played.shares.size > 1 else found)
 
 
 def _best_prices(played: Played) -> list[float]:
@@ -133,9 +137,10 @@ def _changed(game: Table, played: Played, floor: float) -> tuple[Played, float]:
         now = looked_at_again(game, played)
         assert now.together is not None, "as before"
         before, after = (_earned(at.payoffs, at.gains) for at in (played.together, now.together))
-        return now, float(np.max(np.abs(after - before) / np.maximum(before, floor)))
+        return now, float(np.max(np.abs(after - before) / np.maximum(before, max(floor, MATTERS * float(before[0].sum())))))
     change = 0.0
     profits = played.shares @ game.earned(played.prices)
+    floor = max(floor, MATTERS * sum(deviation.profit for deviation in played.deviations))
     for p, (i, deviation) in enumerate(zip(game.players, played.deviations, strict=True)):
         away = played.prices.copy()
         away[:, i] = deviation.price

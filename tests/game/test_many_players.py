@@ -13,9 +13,10 @@ from rich.console import Console
 
 from eqsolver.game import Stage, crowd, equilibrium
 from eqsolver.game import _completed as completed
+from eqsolver.game._certificate import Deviation
 from eqsolver.game._completed import Completed, solve_completed
 from eqsolver.game._near_independence import nearest_to_independence
-from eqsolver.game._price_table import Played
+from eqsolver.game._price_table import Played, table
 from eqsolver.game._regret_matching import drawn, regret_matching
 from eqsolver.game._sales import Conduct
 from eqsolver.market import Geometric, Market, Population, Provider, Value
@@ -143,6 +144,31 @@ def test_policies_are_completed_where_the_game_is_played(monkeypatch: pytest.Mon
     _, how, without = played(three())
     assert how.rounds == 0
     assert without > max(5 * left_out, 1e-3)
+
+
+@pytest.mark.parametrize("number", [1, 3, 50])
+def test_policies_are_completed_at_what_is_played_and_at_deviations_from_it(number: int) -> None:
+    rng = np.random.default_rng(number)
+    prices, best = np.exp(rng.uniform(-0.5, 0.5, (number, 3))), (0.7, 2.0)
+    played = Played(
+        kind="mixed" if number > 1 else "pure",
+        prices=prices,
+        shares=np.full(number, 1 / number),
+        deviations=tuple(Deviation(gain=0.0, missed=0.0, price=price, profit=1.0) for price in best),
+        path=prices,
+        step=0.01,
+        rounds=1,
+    )
+    conduct = Stage(market=three(2), terms=rules(three(2)), bounds=np.array([[0.4, 3.0]] * 3), targets=np.zeros(0))
+    game = table(conduct.conduct("direct", {}), crowd(VALUES), (0, 2), np.ones(3), np.zeros(3), conduct.bounds, 0.1)
+    rows = completed.where(game, played, 8, rng)
+    base = rows[: min(number, 8 if number > 16 else completed.LIKELY)]
+    assert all((prices == row).all(axis=1).any() for row in base)
+    assert len(np.unique(base, axis=0)) == len(base)
+    few = base[: completed.DEVIATING]
+    aside = [np.where(np.arange(3) == i, price, few) for i, price in zip((0, 2), best, strict=True)]
+    expected = [prices.mean(axis=0)[None]] * (number > 1)
+    np.testing.assert_allclose(rows, np.concatenate([base, *aside, *expected]))
 
 
 @pytest.mark.parametrize("regime", ["competitive", "matching"])
