@@ -16,8 +16,10 @@ from eqsolver.game._regimes import Stage
 from eqsolver.game._sales import Conduct
 from eqsolver.game._together import certified, looked_at_again
 
-COMPLETIONS = 8
-"""Times that policies are completed at what is played, at most."""
+COMPLETIONS, QUIET = 10, 2
+"""Times that policies are completed at what is played, at most, and in a row with hardly any change: once may be luck."""
+ALONG = 8
+"""Prices along each player's line, from low to high, at which policies that are grown are completed before the certificate."""
 SETTLED = 0.01
 """Where completing policies changes no player's profit, nor what it could earn by its best deviation, by a larger share, the
 game is not played again."""
@@ -26,8 +28,9 @@ MATTERS = 0.01
 LIKELY, DRAWN, DRAWN_TO_GROW = 4, 8, 12
 """Price vectors at which policies are completed, besides deviations and the expected prices: the likeliest, or of very many so
 many that are drawn anew each time; more of them where policies are grown, which looks at a price vector only, not at lines."""
-DEVIATING = 3
-"""How many of these are also looked at with each player's best deviation in turn."""
+DEVIATING, NEARLY = 4, 0.1
+"""How many of these are also looked at with each player's deviations in turn: the first with its best, one with any, the others
+with such as gain less than the best by no more than this share of its profit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,8 +38,8 @@ class Completed:
     """How policies were completed at what is played. rounds : times. added : policies held at the end beyond those at first.
 
     change : the largest share by which any player's profit, or that of its best deviation, moved when policies were completed
-    last (of a profit below `MATTERS` of what all earn, the share of that); 0 if nothing was left to complete. What certificates
-    say is about the policies held at the end.
+    last, where it is played and then along every player's line (of a profit below `MATTERS` of what all earn, the share of
+    that); 0 if nothing was left to complete. What certificates say is about the policies held at the end.
     """
 
     rounds: int = 0
@@ -85,22 +88,26 @@ def solve_completed(
 
     played, begun = solved(None, 0), stage.policies
     drawn = DRAWN_TO_GROW if stage.grows else DRAWN
-    rounds, change, last = 0, 0.0, False
-    while rounds < COMPLETIONS and any(menus for _, menus in conduct.states):
+    rounds, change, quiet = 0, 0.0, 0
+    resold = any(menus for _, menus in conduct.states)
+    while resold and rounds < COMPLETIONS and quiet < QUIET:
         rounds += 1
         looked_at = where(game(), played, drawn, np.random.default_rng((rounds, 2)))
-        grown = stage.extend(looked_at, enough=0.0)
-        if not grown:
+        if not stage.extend(looked_at, enough=0.0):
             change = 0.0
             break
         conduct = rebuilt()
         played, change = _changed(game(), played, floor)
-        last = change <= SETTLED or rounds == COMPLETIONS
-        if last and played.together is not None:
-            break
-        played = solved(played, rounds)
-        if last:
-            break
+        quiet = quiet + 1 if change <= SETTLED else 0
+        if played.together is None or (not quiet and rounds < COMPLETIONS):
+            played = solved(played, rounds)
+    if resold and stage.grows:
+        stage.extend(along_lines(game(), played, np.random.default_rng((rounds, 3))), enough=0.0)
+        conduct = rebuilt()
+        played, along = _changed(game(), played, floor)
+        rounds, change = rounds + 1, max(change, along)
+        if played.together is None:
+            played = solved(played, rounds)
     if played.together is not None:
         near = certified(game(), played, floor, drawn_tolerance, max_rounds, tick, tell)
         if tick is None and worst(near, floor) > drawn_tolerance:
@@ -118,17 +125,30 @@ def where(game: Table, played: Played, drawn: int, rng: np.random.Generator) -> 
     else:
         rows = played.prices[rng.choice(played.shares.size, size=drawn, replace=False, p=played.shares)]
     found = [rows]
-    for i, price in zip(game.players, _best_prices(played), strict=True):
+    for p, i in enumerate(game.players):
         found.append(rows[:DEVIATING].copy())
-        found[-1][:, i] = price
+        found[-1][:, i] = _deviations(played, p, len(found[-1]), rng)
     return np.concatenate([*found, (played.shares @ played.prices)[None]] if played.shares.size > 1 else found)
 
 
-def _best_prices(played: Played) -> list[float]:
+def along_lines(game: Table, played: Played, rng: np.random.Generator) -> FloatArray:
+    """(R, M) price vectors with one player's price anywhere within its bounds, the others as drawn."""
+    found = []
+    for i in game.players:
+        drawn = played.prices[rng.choice(played.shares.size, size=ALONG, p=played.shares)]
+        low, high = game.bounds[i]
+        drawn[:, i] = np.geomspace(low, high, ALONG)
+        found.append(drawn)
+    return np.concatenate(found)
+
+
+def _deviations(played: Played, player: int, number: int, rng: np.random.Generator) -> FloatArray:
+    """(number,) prices of a player's own: its best deviation, others nearly as good, and any: what is best may change."""
     if played.together is None:
-        return [deviation.price for deviation in played.deviations]
-    found = played.together
-    return [float(own[np.argmax(gain.mean(axis=0))]) for own, gain in zip(found.own, found.gains, strict=True)]
+        return np.full(number, played.deviations[player].price)
+    own, gain = played.together.own[player], played.together.gains[player].mean(axis=0)
+    good = own[gain >= gain.max() - NEARLY * float(played.together.payoffs[:, player].mean())]
+    return np.concatenate([own[[np.argmax(gain)]], rng.choice(own, 1), rng.choice(good, number - 2)])
 
 
 def _changed(game: Table, played: Played, floor: float) -> tuple[Played, float]:

@@ -169,6 +169,11 @@ def test_policies_are_completed_at_what_is_played_and_at_deviations_from_it(numb
     aside = [np.where(np.arange(3) == i, price, few) for i, price in zip((0, 2), best, strict=True)]
     expected = [prices.mean(axis=0)[None]] * (number > 1)
     np.testing.assert_allclose(rows, np.concatenate([base, *aside, *expected]))
+    lines = completed.along_lines(game, played, rng).reshape(2, completed.ALONG, 3)
+    for i, line in zip((0, 2), lines, strict=True):
+        np.testing.assert_allclose(line[:, i], np.geomspace(0.4, 3.0, completed.ALONG))
+        others = [j for j in range(3) if j != i]
+        assert all((prices[:, others] == row).all(axis=1).any() for row in line[:, others])
 
 
 @pytest.mark.parametrize("regime", ["competitive", "matching"])
