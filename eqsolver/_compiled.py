@@ -7,9 +7,29 @@ from typing import TypeVar, cast
 
 import numba
 
+from eqsolver._base import FloatArray
+
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(function: Kernel) -> Kernel:
     """The function in machine code: compiled at its first call, once per installation."""
     return cast(Kernel, numba.njit(cache=True)(function))
+
+
+BLOCK = 512
+"""Policies that are priced at a time: their costs stay in the nearest cache."""
+
+
+@compiled
+def priced(units: FloatArray, start: int, stop: int, prices: FloatArray, row: int, cost: FloatArray) -> None:
+    """What policies cost at one of several price vectors: cost[:stop - start] is written.
+
+    units : (M, K), a row per provider, so that the loop over policies is one over neighbours. prices : (R, M).
+    """
+    width = stop - start
+    cost[:width] = 0.0
+    for i in range(units.shape[0]):
+        price = prices[row, i]
+        for k in range(width):
+            cost[k] += units[i, start + k] * price

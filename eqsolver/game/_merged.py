@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver._compiled import compiled
+from eqsolver._compiled import BLOCK, compiled, priced
 from eqsolver.technology import REACH
-
-BLOCK = 512
-"""Policies whose costs are worked out at a time: they stay in the nearest cache."""
 
 
 @compiled
@@ -57,12 +54,10 @@ def hulls_of_menus(
             while stop > begin:
                 start = max(begin, stop - BLOCK)
                 width, first = stop - start, lists[start]
-                total[:width] = 0.0
                 if lists[stop - 1] - first == width - 1:
-                    for i in range(M):
-                        for j in range(width):
-                            total[j] += asked[i, first + j] * prices[r, i]
+                    priced(asked, first, first + width, prices, r, total)
                 else:
+                    total[:width] = 0.0
                     for i in range(M):
                         for j in range(width):
                             total[j] += asked[i, lists[start + j]] * prices[r, i]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver._compiled import compiled
+from eqsolver._compiled import BLOCK, compiled, priced
 from eqsolver.technology._schedule import REACH
 
 
@@ -138,15 +138,25 @@ def _let_in(x: FloatArray, y: FloatArray, kept: IntArray, n: int, k: int) -> int
 
 
 @compiled
-def cheapest_of_the_better(cost: FloatArray, first: IntArray, order: IntArray, policy: IntArray) -> None:
-    """`cheapest_from` of rows: cost (R, K), first (L,), `order` sorts it; policy (R, L) is written."""
-    K, L = cost.shape[1], first.size
-    for row in range(cost.shape[0]):
-        k, best, least = K, -1, np.inf
+def cheapest_of_the_better(
+    units: FloatArray, prices: FloatArray, first: IntArray, order: IntArray, cost: FloatArray, policy: IntArray
+) -> None:
+    """The cheapest of policies first[l], first[l] + 1, ... at each price vector, of equals the last.
+
+    units : (M, K). prices : (R, M). first : (L,), which `order` sorts. cost, policy : (R, L) are written; infinite and -1 where
+    there is no policy.
+    """
+    K, L = units.shape[1], first.size
+    bill = np.empty(BLOCK)
+    for row in range(prices.shape[0]):
+        k, begin, best, least = K, K, -1, np.inf
         for place in range(L - 1, -1, -1):
             level = order[place]
             while k > first[level]:
+                if k == begin:
+                    begin = max(k - BLOCK, 0)
+                    priced(units, begin, k, prices, row, bill)
                 k -= 1
-                if cost[row, k] < least:
-                    best, least = k, cost[row, k]
-            policy[row, level] = best
+                if bill[k - begin] < least:
+                    best, least = k, bill[k - begin]
+            policy[row, level], cost[row, level] = best, least

@@ -106,11 +106,13 @@ class ProductionSet:
         cost : (R, L) money, infinite above what any policy solves. policy : (R, L) which one, -1 for none. By Shephard's
         lemma `units[policy]` is the slope of the cost in prices wherever it has one: the derived demand for providers.
         """
-        bill = prices @ self.units.T
-        first = np.searchsorted(self.solved, levels - REACH)
-        reached = first < self.solved.size
-        policy = cheapest_from(bill, np.minimum(first, self.solved.size - 1))
-        return np.where(reached, np.take_along_axis(bill, policy, axis=1), np.inf), np.where(reached, policy, -1)
+        from eqsolver.technology._chains import cheapest_of_the_better
+
+        first = np.searchsorted(self.solved, levels - REACH).astype(np.int64)
+        cost, policy = np.empty((len(prices), first.size)), np.empty((len(prices), first.size), dtype=np.int64)
+        units, order = np.ascontiguousarray(self.units.T), np.argsort(first, kind="stable")
+        cheapest_of_the_better(units, np.ascontiguousarray(prices), first, order, cost, policy)
+        return cost, policy
 
     def mixed_cost(self, levels: FloatArray, prices: FloatArray) -> FloatArray:
         """(R, L) money: C_q(u; m) over mixtures, the lower convex hull in u; infinite above what any policy solves."""
@@ -118,15 +120,6 @@ class ProductionSet:
         vertices, count = lower_hulls(self.solved, bill)
         rows = [v[:n] for v, n in zip(vertices, count, strict=True)]
         return np.array([_along(levels, self.solved[v], bill[r, v]) for r, v in enumerate(rows)]).reshape(len(prices), -1)
-
-
-def cheapest_from(cost: FloatArray, first: IntArray) -> IntArray:
-    """(R, L) position of the cheapest of cost[r, first[l]:], the last of equals. cost : (R, K). first : (L,)."""
-    from eqsolver.technology._chains import cheapest_of_the_better
-
-    policy = np.empty((len(cost), first.size), dtype=np.int64)
-    cheapest_of_the_better(np.ascontiguousarray(cost), first.astype(np.int64), np.argsort(first, kind="stable"), policy)
-    return policy
 
 
 def _along(levels: FloatArray, solved: FloatArray, cost: FloatArray) -> FloatArray:
