@@ -11,6 +11,7 @@ from tiny_markets import markets, somebody_solves
 from eqsolver.market import Market
 from eqsolver.technology import (
     Completion,
+    ProductionSet,
     Technology,
     along_hull,
     cheapest_reaching,
@@ -116,6 +117,32 @@ def test_costs_are_homogeneous_and_concave_and_units_are_their_slope(
     smooth = policy[2, reached] == policy[3, reached]
     slope = (cost[2, reached] - cost[3, reached]) / (2 * step[0])
     np.testing.assert_allclose(slope[smooth], found.units[policy[2, reached], 0][smooth], rtol=1e-6, atol=1e-8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    solved=st.lists(st.integers(1, 16), min_size=1, max_size=12).map(sorted),
+    levels=st.lists(st.integers(1, 20), min_size=1, max_size=5),
+    copies=st.sampled_from([1, 100, 600]),
+    data=st.data(),
+)
+def test_the_cheapest_of_those_that_solve_enough_is_the_last_of_equals(
+    solved: list[int], levels: list[int], copies: int, data: st.DataObject
+) -> None:
+    """In eighths, so that costs are exact and often equal; more policies than are priced at a time, too."""
+    row = st.tuples(st.integers(0, 3), st.integers(1, 4))
+    units = np.repeat(
+        np.array(data.draw(st.lists(row, min_size=len(solved), max_size=len(solved))), dtype=float) / 8, copies, 0
+    )
+    passed, u = np.repeat(np.array(solved) / 16, copies), np.array(levels) / 16
+    prices = np.array([[1.0, 0.5], [0.25, 2.0]])
+    cost, policy = ProductionSet(solved=passed, units=units, levels=u).cost(u, prices)
+    for r, bill in enumerate(prices @ units.T):
+        for at, level in enumerate(u):
+            enough = np.flatnonzero(passed >= level)
+            least = bill[enough].min(initial=np.inf)
+            assert cost[r, at] == least
+            assert policy[r, at] == (enough[bill[enough] == least][-1] if enough.size else -1)
 
 
 def test_a_line_searched_with_too_few_solves_says_what_may_be_left_out() -> None:
