@@ -13,3 +13,4 @@ __all__ = ["EqsolverError", "FloatArray", "IntArray", "MarketError", "NotCertifi
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from eqsolver._base import FloatArray, IntArray
+from eqsolver._base import BoolArray, FloatArray, IntArray
 from eqsolver.estimate._policies import curve
-from eqsolver.estimate._weights import BoolArray, PassRows
+from eqsolver.estimate._weights import PassRows
 from eqsolver.market import Geometric, Sampled
 
 POINTS = 4000

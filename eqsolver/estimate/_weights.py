@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 import cvxpy as cp
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
-from eqsolver._base import FloatArray, NotCertified
-
-BoolArray = NDArray[np.bool_]
+from eqsolver._base import BoolArray, FloatArray, NotCertified
 
 DROPPED = 2e-6
 """Classes of less weight than this are left out."""

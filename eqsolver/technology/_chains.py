@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray
+from eqsolver._base import BoolArray, FloatArray, IntArray
 from eqsolver._compiled import BLOCK, compiled, priced
 from eqsolver.technology._schedule import REACH
 
@@ -160,3 +160,49 @@ def cheapest_of_the_better(
                 if bill[k - begin] < least:
                     best, least = k, bill[k - begin]
             policy[row, level], cost[row, level] = best, least
+
+
+@compiled
+def wanted_at(
+    units: FloatArray,
+    solved: FloatArray,
+    prices: FloatArray,
+    first: IntArray,
+    order: IntArray,
+    on_hull: BoolArray,
+    serves: BoolArray,
+) -> None:
+    """Which policies are a vertex of the lower hull, or cheapest for one of some levels, at any of some price vectors.
+
+    units : (M, K). solved : (K,) nondecreasing. prices : (R, M). first : (L,) of the policies that reach each level, which
+    `order` sorts. on_hull : (K,) and serves : (L, K) are set where they are.
+
+    Notes
+    -----
+    One pass from the best policy down, with the cheapest so far: a policy that is not cheaper than it is dominated, and where a
+    level begins to be reached no more it is the level's.
+    """
+    K, L = units.shape[1], first.size
+    bill, cost = np.empty(BLOCK), np.empty(K)
+    useful, chain = np.empty(K, dtype=np.int64), np.empty(K, dtype=np.int64)
+    for row in range(prices.shape[0]):
+        m, stop, best, least, place = K, K, -1, np.inf, L - 1
+        while place >= 0 and first[order[place]] >= K:
+            place -= 1
+        while stop > 0:
+            begin = max(stop - BLOCK, 0)
+            priced(units, begin, stop, prices, row, bill)
+            for k in range(stop - 1, begin - 1, -1):
+                if bill[k - begin] < least:
+                    best, least = k, bill[k - begin]
+                    m -= 1
+                    useful[m], cost[k] = k, least
+                while place >= 0 and first[order[place]] == k:
+                    serves[order[place], best] = True
+                    place -= 1
+            stop = begin
+        n = 0
+        for k in useful[m:]:
+            n = _let_in(solved, cost, chain, n, k)
+        for k in chain[:n]:
+            on_hull[k] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray
+from eqsolver._base import BoolArray, FloatArray, IntArray
 from eqsolver.technology._hull import lower_hulls
 from eqsolver.technology._path import Path, walk
 from eqsolver.technology._pool import Pool
@@ -38,8 +38,12 @@ class Growth:
             np.zeros(0, dtype=np.int64),
         )
         self._grown_at: list[FloatArray] = []
+        self._every_level = np.union1d(levels, self._watched)
+        self._on_hull: BoolArray = np.zeros(0, dtype=bool)
+        self._serves: BoolArray = np.zeros((self._every_level.size, 0), dtype=bool)
         for path in made.paths:
             self._add(path)
+        self._look()
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -68,8 +72,10 @@ class Growth:
                 if path not in self._paths:
                     self._add(path)
             self._grown_at.append(row)
-        kept = self._wanted(np.union1d(self.levels, self._watched))
+        self._look()
+        kept = np.flatnonzero(self._on_hull | self._serves.any(axis=0))
         self._solved, self._units, self._path = self._solved[kept], self._units[kept], self._path[kept]
+        self._on_hull, self._serves = self._on_hull[kept], self._serves[:, kept]
         return self.shortfall
 
     def found(self, levels: FloatArray | None = None) -> ProductionSet:
@@ -78,23 +84,22 @@ class Growth:
         levels : (L,) among those that single policies are wanted for; None: all of them.
         """
         levels = self.levels if levels is None else levels
-        kept = self._wanted(levels)
+        asked = np.searchsorted(self._every_level, levels)
+        kept = np.flatnonzero(self._on_hull | self._serves[asked].any(axis=0))
         return ProductionSet(solved=self._solved[kept], units=self._units[kept], levels=levels, shortfall=self.shortfall)
 
-    def _wanted(self, levels: FloatArray) -> IntArray:
-        """Positions, by pass, of the policies that `found` returns for these levels."""
-        order = np.argsort(self._solved, kind="stable")
-        solved, units = self._solved[order], self._units[order]
-        kept = np.zeros(solved.size, dtype=bool)
-        every = ProductionSet(solved=solved, units=units, levels=levels)
-        for row in self._grown_at or [self.made.market.prices]:
-            near = _aside(row)
-            vertices, _ = lower_hulls(solved, near @ units.T)
-            kept[vertices[vertices >= 0]] = True
-            if levels.size:
-                chosen = every.cost(levels, near)[1]
-                kept[chosen[chosen >= 0]] = True
-        return order[kept]
+    def _look(self) -> None:
+        """Put policies in order of pass, and see which are wanted at or near the price vectors looked at."""
+        from eqsolver.technology._chains import wanted_at
+
+        by_pass = np.argsort(self._solved, kind="stable")
+        self._solved, self._units, self._path = self._solved[by_pass], self._units[by_pass], self._path[by_pass]
+        first = np.searchsorted(self._solved, self._every_level - REACH).astype(np.int64)
+        near = np.concatenate([_aside(row) for row in self._grown_at or [self.made.market.prices]])
+        self._on_hull = np.zeros(self._solved.size, dtype=bool)
+        self._serves = np.zeros((first.size, self._solved.size), dtype=bool)
+        order = np.argsort(first, kind="stable")
+        wanted_at(np.ascontiguousarray(self._units.T), self._solved, near, first, order, self._on_hull, self._serves)
 
     def _cost(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
         """Cost of the cheapest policy held for each watched level, and the number of its path, -1 for none."""
