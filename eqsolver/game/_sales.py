@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -166,35 +167,41 @@ class Conduct:
     def _from_list(self, menus: tuple[Menu, ...], prices: FloatArray, bounded: bool) -> Demanded:
         direct = Menu(supply=self.direct)
         chosen = choose((direct,), prices)
-        delivered, _ = self.delivered(chosen, menus, prices)
+        ways = [menu.supply.cheapest(prices) for menu in menus]
+        delivered, _ = self.delivered(chosen, menus, prices, ways)
         listed, _ = cheapest_of((direct,), self.targets, prices)
         _, target_units = cheapest_of((*menus, direct), self.targets, prices)
         demand = Demanded(slope=chosen.slope, units=delivered.units, price=listed, target_units=target_units)
         if not bounded:
             return demand
-        delivery, delivery_units = self._delivery(menus, prices)
+        delivery, delivery_units = self._delivery(menus, prices, ways)
         own = (self.direct.units[chosen.way] > 0) & (chosen.menu >= 0)[..., None]
         return replace(demand, picks=own.astype(np.float64), delivery=delivery, delivery_units=delivery_units)
 
-    def delivered(self, listed: Choices, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[Choices, IntArray]:
+    def delivered(
+        self, listed: Choices, menus: tuple[Menu, ...], prices: FloatArray, ways: Sequence[IntArray] | None = None
+    ) -> tuple[Choices, IntArray]:
         """What customers picked from the list, at the cost and with the units of whoever delivers it for least.
+
+        ways : the cheapest of each menu for its levels, if at hand.
 
         Returns the choices, and which menu delivers each (R, E), -1 for the provider itself.
         """
         cost, units, serving = listed.cost, listed.units, np.full(listed.cost.shape, -1)
         for number, menu in enumerate(menus):
-            way = np.take_along_axis(menu.supply.cheapest(prices), level_of(menu, listed.solved), axis=1)
+            cheapest = menu.supply.cheapest(prices) if ways is None else ways[number]
+            way = np.take_along_axis(cheapest, level_of(menu, listed.solved), axis=1)
             bill, needed = bill_of(menu, way, prices)
             serves = (bill < cost) & (listed.menu >= 0)
             cost, units = np.where(serves, bill, cost), np.where(serves[..., None], needed, units)
             serving = np.where(serves, number, serving)
         return replace(listed, cost=cost, units=units), serving
 
-    def _delivery(self, menus: tuple[Menu, ...], prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _delivery(self, menus: tuple[Menu, ...], prices: FloatArray, ways: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
         levels = menus[0].supply.levels if menus else np.zeros(0)
         cost, slope = np.full((len(prices), levels.size), np.inf), np.zeros((len(prices), levels.size, prices.shape[1]))
-        for menu in menus:
-            bill, needed = bill_of(menu, menu.supply.cheapest(prices), prices)
+        for menu, way in zip(menus, ways, strict=True):
+            bill, needed = bill_of(menu, way, prices)
             better = bill < cost
             cost, slope = np.where(better, bill, cost), np.where(better[..., None], menu.markup * needed, slope)
         return cost, slope
