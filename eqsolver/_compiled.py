@@ -30,6 +30,6 @@ def priced(units: FloatArray, start: int, stop: int, prices: FloatArray, row: in
     width = stop - start
     cost[:width] = 0.0
     for i in range(units.shape[0]):
-        price = prices[row, i]
+        price, own = prices[row, i], units[i, start:stop]  # a slice: positions that cannot be negative let the loop run abreast
         for k in range(width):
-            cost[k] += units[i, start + k] * price
+            cost[k] += own[k] * price

@@ -146,20 +146,31 @@ def cheapest_of_the_better(
     units : (M, K). prices : (R, M). first : (L,), which `order` sorts. cost, policy : (R, L) are written; infinite and -1 where
     there is no policy.
     """
-    K, L = units.shape[1], first.size
-    bill = np.empty(BLOCK)
-    for row in range(prices.shape[0]):
-        k, begin, best, least = K, K, -1, np.inf
-        for place in range(L - 1, -1, -1):
-            level = order[place]
-            while k > first[level]:
-                if k == begin:
-                    begin = max(k - BLOCK, 0)
-                    priced(units, begin, k, prices, row, bill)
+    (R, L), K = policy.shape, units.shape[1]
+    bill, best, least = np.empty(BLOCK), np.full(R, -1, dtype=np.int64), np.full(R, np.inf)
+    later = L if R else 0  # levels order[later:] are known
+    while later > 0 and first[order[later - 1]] >= K:
+        later -= 1
+        policy[:, order[later]], cost[:, order[later]] = -1, np.inf
+    stop = K
+    while later > 0:  # block by block, so that a block's units are at hand for every price vector
+        begin, place = max(stop - BLOCK, 0), later
+        for row in range(R):
+            priced(units, begin, stop, prices, row, bill)
+            k, place = stop, later
+            while place > 0 and first[order[place - 1]] >= begin:
+                place -= 1
+                level = order[place]
+                while k > first[level]:
+                    k -= 1
+                    if bill[k - begin] < least[row]:
+                        best[row], least[row] = k, bill[k - begin]
+                policy[row, level], cost[row, level] = best[row], least[row]
+            while k > begin:
                 k -= 1
-                if bill[k - begin] < least:
-                    best, least = k, bill[k - begin]
-            policy[row, level], cost[row, level] = best, least
+                if bill[k - begin] < least[row]:
+                    best[row], least[row] = k, bill[k - begin]
+        later, stop = place, begin
 
 
 @compiled
