@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import nashpy
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eqsolver import UsageError, load
@@ -150,6 +151,7 @@ def test_a_certificate_bounds_every_deviation_tried_and_is_not_loose(regime: str
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 9), m=st.integers(1, 9), coarse=st.booleans())
+@example(seed=5967, n=5, m=5, coarse=False)
 def test_double_oracle_leaves_no_deviation_in_the_full_matrix(seed: int, n: int, m: int, coarse: bool) -> None:
     """Coarse payoffs make ties, and with them degenerate games."""
     rng = np.random.default_rng(seed)
@@ -162,10 +164,13 @@ def test_double_oracle_leaves_no_deviation_in_the_full_matrix(seed: int, n: int,
     assert (x @ second).max() - x @ second @ y <= 1e-9
     if not coarse and n <= 5 and m <= 5:
         game = nashpy.Game(first, second)
+
+        def listed(equilibria: Iterator[tuple[np.ndarray, np.ndarray]]) -> bool:
+            return any(np.allclose(x, p, atol=1e-6) and np.allclose(y, q, atol=1e-6) for p, q in equilibria)
+
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # rounding may hide all from the first enumeration
-            listed = list(game.support_enumeration()) or list(game.vertex_enumeration())
-        assert any(np.allclose(x, p, atol=1e-6) and np.allclose(y, q, atol=1e-6) for p, q in listed)
+            warnings.simplefilter("ignore", RuntimeWarning)  # rounding hides some, or all, from the first enumeration
+            assert listed(game.support_enumeration()) or listed(game.vertex_enumeration())
 
 
 def test_a_degenerate_game_is_answered() -> None:
