@@ -18,6 +18,7 @@ needs_logs = pytest.mark.skipif(not (DATA / "swebench").is_dir(), reason=f"no at
 
 def needs_figures(name: str) -> pytest.MarkDecorator:
     """Skip where a file of published figures, or the logs they are compared with, is not there."""
+    # For the same reason as `needs_logs`: published figures may not be committed either.
     there = (REFERENCE / name).is_file() and (DATA / "swebench").is_dir()
     return pytest.mark.skipif(not there, reason=f"no {name} at {REFERENCE}, or no logs at {DATA} (set EQSOLVER_DATA)")
 

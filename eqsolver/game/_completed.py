@@ -148,7 +148,7 @@ def _deviations(played: Played, player: int, number: int, rng: np.random.Generat
         return np.full(number, played.deviations[player].price)
     own, gain = played.together.own[player], played.together.gains[player].mean(axis=0)
     good = own[gain >= gain.max() - NEARLY * float(played.together.payoffs[:, player].mean())]
-    return np.concatenate([own[[np.argmax(gain)]], rng.choice(own, 1), rng.choice(good, number - 2)])
+    return np.concatenate([own[[np.argmax(gain)]], rng.choice(own, 1), rng.choice(good, DEVIATING - 2)])[:number]
 
 
 def _changed(game: Table, played: Played, floor: float) -> tuple[Played, float]:

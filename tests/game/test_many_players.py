@@ -16,7 +16,7 @@ from eqsolver.game import _completed as completed
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._completed import Completed, solve_completed
 from eqsolver.game._near_independence import nearest_to_independence
-from eqsolver.game._price_table import Played, table
+from eqsolver.game._price_table import Played, Together, table
 from eqsolver.game._regret_matching import drawn, regret_matching
 from eqsolver.game._sales import Conduct
 from eqsolver.market import Geometric, Market, Population, Provider, Value
@@ -174,6 +174,26 @@ def test_policies_are_completed_at_what_is_played_and_at_deviations_from_it(numb
         np.testing.assert_allclose(line[:, i], np.geomspace(0.4, 3.0, completed.ALONG))
         others = [j for j in range(3) if j != i]
         assert all((prices[:, others] == row).all(axis=1).any() for row in line[:, others])
+
+
+def test_deviations_that_are_completed_are_the_best_any_and_nearly_as_good_ones() -> None:
+    own = np.array([0.5, 1.0, 1.5, 2.0])
+    gains = np.array([[-3.0, 0.2, 0.3, -1.0], [-3.0, 0.2, 0.3, -1.0]])  # of a payoff of 2: within a tenth of it are 1 and 1.5
+    nothing = np.zeros(1)
+    drawn_together = Together(
+        strategies=(nothing,), sample=np.ones((2, 1)), payoffs=np.full((2, 1), 2.0), own=(own,), gains=(gains,), moved=0.0,
+        alone=nothing, error=nothing,
+    )  # fmt: skip
+    played = Played(
+        kind="cce", prices=np.ones((2, 1)), shares=np.full(2, 0.5), deviations=(), path=np.ones((1, 1)), step=0.1, rounds=1,
+        together=drawn_together,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    found = np.array([completed._deviations(played, 0, completed.DEVIATING, rng) for _ in range(200)])
+    assert (found[:, 0] == 1.5).all(), "the best"
+    assert set(found[:, 1]) == set(own), "any: what is best may change"
+    assert set(found[:, 2:].ravel()) == {1.0, 1.5}, "nearly as good"
+    np.testing.assert_array_equal(completed._deviations(played, 0, 1, rng), [1.5])
 
 
 @pytest.mark.parametrize("regime", ["competitive", "matching"])

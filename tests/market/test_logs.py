@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -141,11 +142,14 @@ def test_bad_files_are_told_by_name(tmp_path: Path) -> None:
             read_logs([first], providers=providers)
 
 
-# Root may read everything, and elsewhere permissions are others: there is no such file to be told of.
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions do not bind root, so the system's refusal is played."""
     path = written(tmp_path, a=GOOD) / "a.jsonl"
-    path.chmod(0)
+
+    def refused(self: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "open", refused)
     with pytest.raises(MarketError, match=r"a\.jsonl: permission denied"):
         read_logs([path])
 

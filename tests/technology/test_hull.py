@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.technology import REACH, along_hull, lower_hull
+from eqsolver.technology import REACH, along_hull, levels_below, lower_hull
 from eqsolver.technology import _hull as hull
 
 POINTS = st.lists(st.tuples(st.integers(0, 32), st.integers(1, 64)), min_size=1, max_size=40)
@@ -97,3 +97,14 @@ def test_the_rounds_are_bounded_and_what_they_leave_is_still_a_hull_of_mixtures(
     levels = np.linspace(0, solved.max(), 200)
     assert (along_hull(levels, *early) >= along_hull(levels, *full) - 1e-12).all()
     assert (along_hull(levels, *early) > along_hull(levels, *full) + 1e-6).any(), "one round was too few here"
+
+
+@settings(max_examples=50)
+@given(top=st.floats(0.001, 1.0), below=st.floats(-0.5, 1.5), count=st.integers(2, 100))
+def test_levels_below_a_reach_end_there_and_start_above_nothing(top: float, below: float, count: int) -> None:
+    levels = levels_below(top, below, count)
+    assert levels.size == count
+    assert levels[-1] == top
+    assert levels[0] > 0
+    np.testing.assert_allclose(np.diff(levels), (top - levels[0]) / (count - 1), rtol=1e-6, atol=1e-12)
+    assert levels[0] == pytest.approx(top - below if 0 < top - below < top else top / count)
