@@ -98,6 +98,16 @@ def watched(market: Market, names: Sequence[str], max_budget: float) -> Watched:
     )
 
 
+def sold_from(markets: Sequence[Watched], providers: int) -> FloatArray:
+    """(M,) the least budget at which a provider's offer is the logs' price of a judged level; infinite if it never is."""
+    least = np.full(providers, np.inf)
+    for market in markets:
+        for offer in market.best.offers:
+            for i, budget in offer:
+                least[market.positions[i]] = min(least[market.positions[i]], budget)
+    return least
+
+
 def _bought(places: Sequence[Stall], in_logs: Sequence[Purchases], found: Sequence[Purchases]) -> Wanted:
     """The policies found, weighed by what the same consumer pays in the logs, at a slope that is its value."""
     listed = [

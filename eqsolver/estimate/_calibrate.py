@@ -10,11 +10,12 @@ from itertools import product
 import numpy as np
 
 from eqsolver._base import UsageError
-from eqsolver.estimate._aims import Watched, aim, watched
+from eqsolver.estimate._aims import Watched, aim, sold_from, watched
 from eqsolver.estimate._classes import Classes, largest_pass_error, reach_surplus
 from eqsolver.estimate._groups import group_classes
-from eqsolver.estimate._improve import Evidence, Fitted, improve, settle
+from eqsolver.estimate._improve import Fitted, improve, settle
 from eqsolver.estimate._margins import Best, Judged, cheapest, groups
+from eqsolver.estimate._misfit import Evidence, Misfit
 from eqsolver.estimate._play import Purchases, price_error, purchases
 from eqsolver.market import Geometric, Market, Sampled
 
@@ -167,7 +168,7 @@ def calibrate(
         market, providers=tuple(replace(p, spend=w) for p, w in zip(market.providers, spend, strict=True)), max_budget=1.0
     )
     watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
-    evidence = Evidence.of(logs, spend, market.weights, 1.0)
+    evidence = Evidence.of(logs, spend, market.weights, 1.0, sold_from(watch, len(logs)))
     sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
     now = Fitted(
         classes=group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single),
@@ -179,13 +180,14 @@ def calibrate(
     price = FIRST_PRICE
     for limit, turn in product(sizes, range(rounds)):
         aims = [aim(w) for w in watch]
-        pool = improve(now, evidence, aims, limit=limit, tolerance=tolerance, price=price, rng=rng)
+        misfit = Misfit.of(evidence, aims, tolerance=tolerance, price=price)
+        pool = improve(now, misfit, limit=limit, rng=rng)
         closest: _Round | None = None
         low, high, shortened = 0.0, math.inf, -1
         before = (math.inf, math.inf)
         for _ in range(PRICES):
             price = math.sqrt(low * high) if low > 0 and high < math.inf else (low * REPRICED or min(high / REPRICED, price))
-            fitted = settle(pool, evidence, aims, tolerance=tolerance, price=price)
+            fitted = settle(pool, replace(misfit, price=price))
             part = _specification(inside, fitted.classes, 1.0)
             found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
             play = [[purchases(part.restrict(w.logs.names), place, 1.0) for place in w.stalls] for w in watch]

@@ -127,11 +127,41 @@ _ATTEMPTS = 24
 
 
 def pass_rows(
-    odds: Sampled, spend: FloatArray, weights: FloatArray, classes: Classes, i: int, budgets: FloatArray, entered: BoolArray
+    odds: Sampled,
+    spend: FloatArray,
+    weights: FloatArray,
+    classes: Classes,
+    i: int,
+    budgets: FloatArray,
+    *,
+    entered: BoolArray,
+    tolerance: float,
+    sold_from: float,
 ) -> PassRows:
-    """Pass of provider i at given budgets. entered : at which of them the tolerance is a constraint from the start."""
+    """Pass of provider i at given budgets, the cap last.
+
+    entered : where it is a constraint from the start. tolerance : error that is as good. sold_from : the least budget at which
+    the provider's offer is the price of a judged level: from there on pass is also to be right at a budget that is right
+    within `NEARBY`, since where the curve is flat a little more pass is a far lower price.
+    """
+
+    def solved(b: FloatArray) -> FloatArray:
+        return np.asarray(weights @ (1 - curve(odds, spend, b)[0]))
+
+    right, sold = solved(budgets), budgets >= sold_from
+    before, after = solved(budgets[sold] / NEARBY), solved(np.minimum(budgets[sold] * NEARBY, budgets[-1]))
+    below, above = np.full((2, budgets.size), tolerance)
+    finest = min(FINEST, tolerance)
+    below[sold] = np.clip(right[sold] - before, finest, tolerance)
+    above[sold] = np.clip(after - right[sold], finest, tolerance)
     by_class = 1 - curve(classes.odds[i], classes.spend[i], budgets)[0]
-    return PassRows(budgets=budgets, solved=weights @ (1 - curve(odds, spend, budgets)[0]), by_class=by_class, entered=entered)
+    return PassRows(budgets=budgets, solved=right, below=below, above=above, by_class=by_class, entered=entered)
+
+
+NEARBY = 1.06
+"""Prices that are right but for so much are as good."""
+FINEST = 1e-4
+"""No smaller error of pass matters."""
 
 
 def every_step(

@@ -37,13 +37,10 @@ def group_classes(
     No class has the odds or costs of a single problem, so that a specification may be shown to those who may not see the logs:
     a problem alone in its group is made a little like the one most like it, unless classes may be `single` problems.
     """
-    success = np.stack([o.successes / o.attempts for o in odds])
-    cost = np.log(np.stack(list(spend)))
+    success, cost = _measured(odds, spend)
     group: IntArray = np.arange(weights.size, dtype=np.int64)
     if weights.size > 1:
-        least, slope = SPEND_MATTERS
-        curves = [curve(o, w, _spread(w, max_budget))[0] for o, w in zip(odds, spend, strict=True)]
-        likeness = np.concatenate([*curves, (slope * cost * (least + success)).T], axis=1)
+        likeness = _likeness(odds, spend, max_budget)
         if classes < weights.size:
             group = _cut(hierarchy.linkage(likeness, "ward"), weights * success, classes)
         alone = np.flatnonzero(np.bincount(group)[group] == 1) if not single else np.zeros(0, dtype=np.int64)
@@ -55,6 +52,58 @@ def group_classes(
     mean = [np.bincount(group, weights * s, minlength=K) / q for s in success]
     mean_cost = [np.exp(np.bincount(group, weights * c, minlength=K) / q) for c in cost]
     return Classes(weights=q, success=np.minimum(np.stack(mean), 1.0), spend=np.stack(mean_cost))
+
+
+def neighbours(odds: Sequence[Sampled], spend: Sequence[FloatArray], max_budget: float) -> IntArray:
+    """(N, NEAREST) the other problems most like each, fewer where there are no more."""
+    likeness = _likeness(odds, spend, max_budget)
+    nearest = range(2, min(NEAREST + 1, len(likeness)) + 1)  # the first is the problem itself, or one just like it
+    return np.asarray(KDTree(likeness).query(likeness, k=list(nearest))[1], dtype=np.int64).reshape(len(likeness), len(nearest))
+
+
+def blended(
+    odds: Sequence[Sampled], spend: Sequence[FloatArray], near: IntArray, size: int, rng: np.random.Generator
+) -> Classes:
+    """Classes halfway between a problem and one of those most like it, as candidates; their costs jittered.
+
+    near : see `neighbours`. Some are decided: an attempt surely succeeds, at the cost at which logged attempts first do, their
+    order drawn; for a problem's few logged attempts come to an end, where geometric ones go on. Weights are zero.
+    """
+    success, cost = _measured(odds, spend)
+    if not near.size:
+        return Classes(weights=np.zeros(0), success=success[:, :0], spend=cost[:, :0])
+    x = rng.integers(0, len(near), size)
+    y = near[x, rng.integers(0, near.shape[1], size)]
+    part = rng.uniform(*PARTS, size)
+    noise = np.exp(rng.normal(np.log(JITTER), 1.0, size)) * rng.normal(size=(len(cost), size))
+    n, c = (np.stack([getattr(o, what)[x] for o in odds]) for what in ("attempts", "successes"))
+    first = np.minimum(np.ceil(n * (1 - rng.random(n.shape) ** (1 / np.maximum(c, 1)))), n - c + 1)
+    decided = (rng.random(n.shape) < rng.choice(DECIDED, size)) & (c > 0)
+    log = (1 - part) * cost[:, x] + part * cost[:, y] + noise + np.where(decided, np.log(first), 0.0)
+    mixed = (1 - part) * success[:, x] + part * success[:, y]
+    return Classes(weights=np.zeros(size), success=np.where(decided, 1.0, np.minimum(mixed, 1.0)), spend=np.exp(log))
+
+
+NEAREST = 5
+PARTS = (0.25, 0.75)
+"""How much of the other problem goes into a blend."""
+JITTER = 0.01
+"""Typical change of a blend's log costs."""
+DECIDED = (0.0, 0.3, 1.0)
+"""Share of the providers that are decided, drawn for each blend."""
+
+
+def _measured(odds: Sequence[Sampled], spend: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """(M, N) success and log cost."""
+    return np.stack([o.successes / o.attempts for o in odds]), np.log(np.stack(list(spend)))
+
+
+def _likeness(odds: Sequence[Sampled], spend: Sequence[FloatArray], max_budget: float) -> FloatArray:
+    """(N, ...) features, by distance alike."""
+    success, cost = _measured(odds, spend)
+    least, slope = SPEND_MATTERS
+    curves = [curve(o, w, _spread(w, max_budget))[0] for o, w in zip(odds, spend, strict=True)]
+    return np.concatenate([*curves, (slope * cost * (least + success)).T], axis=1)
 
 
 def _spread(spend: FloatArray, max_budget: float) -> FloatArray:

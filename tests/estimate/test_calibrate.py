@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -14,13 +13,15 @@ from scipy import special
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.estimate import Calibration, Goals, _calibrate, _improve, _margins, _play, calibrate
-from eqsolver.estimate._aims import Aim, aim, watched
-from eqsolver.estimate._classes import Classes, jumps, steered, varied
-from eqsolver.estimate._groups import group_classes
-from eqsolver.estimate._improve import Evidence, Fitted
+from eqsolver.estimate._aims import aim, sold_from, watched
+from eqsolver.estimate._classes import FINEST, ODDS, Classes, jumps, pass_rows, steered, varied
+from eqsolver.estimate._groups import blended, group_classes, neighbours
+from eqsolver.estimate._improve import Fitted
 from eqsolver.estimate._margins import cheapest, listed_steps
+from eqsolver.estimate._misfit import Evidence, Misfit
 from eqsolver.estimate._play import price_error, purchases, stalls
 from eqsolver.estimate._policies import policies
+from eqsolver.estimate._slide import slid
 from eqsolver.estimate._weights import PassRows, best_weights
 from eqsolver.market import Geometric, Market, Provider, Sampled, load
 from eqsolver.technology import all_steps, offered_reach, rules, schedules, technology, walk
@@ -80,7 +81,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_calibrate, "ROUNDS", 1)
     monkeypatch.setattr(_calibrate, "SIZES", (16,))
     monkeypatch.setattr(_improve, "GENERATIONS", 2)
-    monkeypatch.setattr(_improve, "CANDIDATES", 100)
+    monkeypatch.setattr(_improve, "VARIED", 100)
+    monkeypatch.setattr(_improve, "BLENDED", 100)
     monkeypatch.setattr(_margins, "MAX_NODES", 10_000)
     monkeypatch.setattr(_margins, "LEVELS", 30)
     monkeypatch.setattr(_play, "LEVELS", 30)
@@ -181,9 +183,9 @@ def test_half_of_the_classes_are_tried_first_and_no_more_than_the_goals_need(
     assert calibrate(few_logs(), classes=12, goals=easy).classes <= 6
     limits: list[int] = []
 
-    def recorded(now: Fitted, evidence: Evidence, aims: Sequence[Aim], **asked: Any) -> Fitted:
+    def recorded(now: Fitted, misfit: Misfit, **asked: Any) -> Fitted:
         limits.append(asked["limit"])
-        return _improve.improve(now, evidence, aims, **asked)
+        return _improve.improve(now, misfit, **asked)
 
     monkeypatch.setattr(_calibrate, "improve", recorded)
     hard = Goals(pass_error=1e-4, margin_mean=1e-4, margin_worst=1e-4)
@@ -200,9 +202,9 @@ def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkey
     """It rises while pass is the further from its goal, falls while margins are, and ends between the two."""
     prices: list[float] = []
 
-    def recorded(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
-        prices.append(price)
-        return _improve.settle(now, evidence, aims, tolerance=tolerance, price=price)
+    def recorded(now: Fitted, misfit: Misfit) -> Fitted:
+        prices.append(misfit.price)
+        return _improve.settle(now, misfit)
 
     told: list[str] = []
     monkeypatch.setattr(_calibrate, "settle", recorded)
@@ -224,9 +226,9 @@ def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkey
 def test_no_more_prices_are_tried_where_a_price_changes_nothing(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     prices: list[float] = []
 
-    def indifferent(now: Fitted, evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Fitted:
-        prices.append(price)
-        return _improve.settle(now, evidence, aims, tolerance=tolerance, price=1.0)
+    def indifferent(now: Fitted, misfit: Misfit) -> Fitted:
+        prices.append(misfit.price)
+        return _improve.settle(now, replace(misfit, price=1.0))
 
     monkeypatch.setattr(_calibrate, "settle", indifferent)
     monkeypatch.setattr(_calibrate, "PRICES", 6)
@@ -341,7 +343,15 @@ def test_the_price_error_is_the_share_by_which_prices_were_changed() -> None:
 
 
 def no_rows(classes: int) -> PassRows:
-    return PassRows(budgets=np.ones(1), solved=np.zeros(1), by_class=np.zeros((classes, 1)), entered=np.zeros(1, dtype=bool))
+    none = np.zeros(1)
+    return PassRows(
+        budgets=np.ones(1),
+        solved=none,
+        below=np.full(1, 0.01),
+        above=np.full(1, 0.01),
+        by_class=np.zeros((classes, 1)),
+        entered=none > 0,
+    )
 
 
 def test_weights_are_those_of_least_squares_and_leaving_a_class_out_costs_its_loss() -> None:
@@ -349,7 +359,7 @@ def test_weights_are_those_of_least_squares_and_leaving_a_class_out_costs_its_lo
     rows, q = rng.normal(size=(5, 40)), np.array([0.1, 0.2, 0.3, 0.15, 0.25])
     rows = np.hstack([rows, np.full((5, 1), 1e3)])  # the sum of weights, firmly
     target = q @ rows + np.append(0.05 * rng.normal(size=40), 0.0)
-    found = best_weights(np.full(5, 0.2), rows, target, [no_rows(5)], 0.01, 1.0, 1)
+    found = best_weights(np.full(5, 0.2), rows, target, [no_rows(5)], 1.0, 1)
     expected = np.linalg.lstsq(rows.T, target)[0]
     np.testing.assert_allclose(found.weights, expected, atol=1e-4)
     misfit = ((expected @ rows - target) ** 2).sum()
@@ -367,10 +377,12 @@ def test_pass_stays_within_the_tolerance_and_its_price_is_the_derivative() -> No
         p = PassRows(
             budgets=np.array([0.5, 1.0]),
             solved=np.array([solved, 1.0]),
+            below=np.full(2, 0.1),
+            above=np.full(2, 0.1),
             by_class=np.array([[1.0, 1.0], [0.0, 1.0]]),
             entered=np.zeros(2, dtype=bool),
         )
-        found = best_weights(start, rows, target, [p], 0.1, 1.0, 2)
+        found = best_weights(start, rows, target, [p], 1.0, 2)
         return found.weights, float(((found.weights @ rows - target) ** 2).sum()), float(found.by_pass[0][0])
 
     start = np.array([0.5, 0.5])
@@ -403,6 +415,82 @@ def test_steered_classes_cost_just_what_budgets_do_and_solve_something_there() -
     np.testing.assert_allclose(found.spend[1], 0.1, rtol=0.1)
     never = replace(classes, success=np.zeros((2, 2)))
     assert steered(never, 0, budgets, np.random.default_rng(1)).weights.size == 0
+
+
+def misfit_of(logs: Market, tolerance: float) -> Misfit:
+    watch = watched(logs, logs.names, CAP)
+    odds = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)]
+    evidence = Evidence.of(odds, [p.spend for p in logs.providers], logs.weights, CAP, sold_from([watch], len(odds)))
+    return Misfit.of(evidence, [aim(watch)], tolerance=tolerance, price=0.1)
+
+
+def test_classes_slide_to_where_the_logs_are() -> None:
+    """The odds of known classes are found again in three steps."""
+    misfit = misfit_of(logged(KNOWN, MANY), 0.005)
+    success = np.array([[0.9, 0.25, 0.0], [0.5, 0.0, 0.125]])
+    off = np.array([[1.04, 0.97, 1.03], [0.98, 1.02, 0.96]])
+    now = Classes(weights=KNOWN.weights, success=success * off, spend=np.stack([p.spend for p in KNOWN.providers]))
+    state = _improve._settled(misfit, now, misfit.rows(now), [np.zeros(0)] * 2)
+    first = state.merit
+    for reach in (0.03, 0.03, 0.01):
+        now = slid(misfit, state.classes, state.rows, state.passes, state.found, reach, 2)
+        state = _improve._settled(misfit, now, misfit.rows(now), state.held)
+    assert state.merit < 0.03 * first
+    np.testing.assert_allclose(state.classes.success, success, atol=0.002)
+    np.testing.assert_allclose(state.classes.weights, KNOWN.weights, atol=0.002)
+
+
+def test_a_class_slides_no_further_than_it_may() -> None:
+    misfit = misfit_of(few_logs(), 0.05)
+    logs = misfit.evidence
+    now = group_classes(list(logs.odds), list(logs.spend), logs.weights, CAP, 12)
+    state = _improve._settled(misfit, now, misfit.rows(now), [np.zeros(0)] * 2)
+    there = slid(misfit, state.classes, state.rows, state.passes, state.found, 0.02, 2)
+    kept = [int(np.abs(np.log(now.spend / w[:, None])).max(axis=0).argmin()) for w in there.spend.T]
+    assert len(set(kept)) == len(kept), "each is one of those before"
+    cost = np.abs(np.log(there.spend / now.spend[:, kept]))
+    odds = np.abs(special.logit(np.clip(there.success, *ODDS)) - special.logit(np.clip(now.success[:, kept], *ODDS)))
+    assert cost.max() <= 0.02 + 1e-9
+    assert odds.max() <= 8 * 0.02 + 1e-6
+    assert odds.max() > 0.01, "and some do"
+    never = now.success[:, kept] == 0
+    assert (there.success[never] == 0).all()
+
+
+def test_blends_lie_between_two_problems_and_some_are_decided_by_their_first_attempt() -> None:
+    logs = few_logs()
+    odds, spend = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)], [p.spend for p in logs.providers]
+    near = neighbours(odds, spend, CAP)
+    assert near.shape == (24, 5)
+    assert not (near == np.arange(24)[:, None]).any()
+    found = blended(odds, spend, near, 400, np.random.default_rng(0))
+    success, cost = np.stack([o.successes / o.attempts for o in odds]), np.log(np.stack(spend))
+    x, y = np.repeat(np.arange(24), 5), near.ravel()
+    part = np.linspace(0.25, 0.75, 51)[:, None, None]
+    between = (1 - part) * success[:, x] + part * success[:, y]  # (51, 2, pairs)
+    undecided = (found.success < 1).all(axis=0)
+    assert 50 < undecided.sum() < 300
+    for p in found.success[:, undecided].T:
+        assert np.abs(between - p[:, None]).max(axis=1).min() < 0.01
+    dearest = np.stack([(o.attempts - o.successes + 1) for o in odds]) * np.exp(cost)
+    assert (np.log(found.spend.max(axis=1)) <= np.log(dearest.max(axis=1)) + 0.3).all()
+    assert (found.success[:, ~undecided] == 1).any(axis=0).all()
+    assert blended(odds, spend, near[:, :0], 9, np.random.default_rng(0)).weights.size == 0
+
+
+def test_pass_is_as_good_at_a_budget_that_is_right_but_for_a_little() -> None:
+    """Where the logs' curve is flat a little more pass is not; nothing is finer than `FINEST` or coarser than the tolerance."""
+    odds = Sampled(attempts=np.array([2, 4]), successes=np.array([2, 1]))
+    spend, weights = np.array([0.1, 0.2]), np.array([0.5, 0.5])
+    classes = Classes(weights=np.ones(1), success=np.full((1, 1), 0.5), spend=np.full((1, 1), 0.1))
+    budgets = np.array([0.15, 0.199, 0.3, 0.59, 1.0])
+    found = pass_rows(odds, spend, weights, classes, 0, budgets, entered=budgets < 0, tolerance=0.2, sold_from=0.19)
+    np.testing.assert_allclose(found.solved, [0.5, 0.5, 0.625, 0.75, 1.0])
+    np.testing.assert_allclose(found.above, [0.2, 0.125, FINEST, 0.125, FINEST])
+    np.testing.assert_allclose(found.below, [0.2, FINEST, FINEST, FINEST, FINEST])
+    np.testing.assert_allclose(found.error(np.array([1.0]))[0], 0.0, atol=1e-12)
+    more = replace(found, by_class=found.solved + np.array([[-0.1, 0.125, 2 * FINEST, -2 * FINEST, 0.0]]))
+    np.testing.assert_allclose(more.error(np.array([1.0])), [-0.5, 1.0, 2.0, -2.0, 0.0], rtol=1e-9)
 
 
 def test_classes_may_be_single_problems_where_that_is_asked_for() -> None:
