@@ -30,6 +30,8 @@ SLIDES, FIRST_REACH, LAST_REACH = 2, 0.03, 0.2
 LONGER, SHORTER, WORTHWHILE = 1.5, 3.0, 0.98
 """A step that leaves less than the last factor of the misfit makes the next one longer, others shorter."""
 ROUNDS, LAST_ROUNDS = 3, 10
+CLOSE = 0.7
+"""Budgets at which pass is off by less than this share of what is as good are no longer held."""
 BLOCK = 500
 
 
@@ -69,19 +71,20 @@ def improve(now: Fitted, misfit: Misfit, *, limit: int, rng: np.random.Generator
     """
     evidence = misfit.evidence
     anchors = [jumps(o, w, evidence.weights, misfit.tolerance) for o, w in zip(evidence.odds, evidence.spend, strict=True)]
-    state = _within(limit, misfit, now.classes, misfit.rows(now.classes), now.held)
-    best, reach = state, FIRST_REACH
-    for generation in range(GENERATIONS):
+    best = _within(limit, misfit, now.classes, misfit.rows(now.classes), now.held)
+    reach = FIRST_REACH
+    for _ in range(GENERATIONS):
+        state = best
         new = _entering(_tried(state, misfit, anchors, rng), misfit, state, max(AT_LEAST, int(ENTERING * limit)))
         rows = np.vstack([state.rows, misfit.rows(new)])
-        state = _within(limit, misfit, state.classes.and_also(new), rows, _pressed(state.passes, state.found))
+        state = _within(limit, misfit, state.classes.and_also(new), rows, state.held)
         for _ in range(SLIDES):
             classes = slid(misfit, state.classes, state.rows, state.passes, state.found, reach, ROUNDS)
             there = _settled(misfit, classes, misfit.rows(classes), state.held)
             reach = min(reach * LONGER, LAST_REACH) if there.merit < WORTHWHILE * state.merit else reach / SHORTER
             if there.merit < state.merit:
                 state = there
-        if state.merit < best.merit or generation == 0:
+        if state.merit < best.merit:
             best = state
     return Fitted(classes=best.classes, held=best.held)
 
@@ -120,13 +123,13 @@ def _settled(misfit: Misfit, classes: Classes, rows: FloatArray, held: Sequence[
     """The best weights of classes, pass held where it turns out to matter."""
     passes = misfit.passes(classes, held, exactly=False)
     found = misfit.weighed(classes.weights, rows, passes, ROUNDS)
-    pressed = _pressed(passes, found)
+    close = [p.budgets[p.entered & (np.abs(p.error(found.weights)) > CLOSE)] for p in passes]
     return _Weighed(
         classes=replace(classes, weights=found.weights),
         rows=rows,
         passes=passes,
         found=found,
-        held=tuple(np.union1d(old, new) for old, new in zip(held, pressed, strict=True)),
+        held=tuple(np.union1d(old, new) for old, new in zip(close, _pressed(passes, found), strict=True)),
         merit=misfit.merit(found.weights, rows, passes),
     )
 
