@@ -11,7 +11,6 @@ from eqsolver._base import FloatArray
 from eqsolver.estimate._classes import Classes, jumps, steered, varied
 from eqsolver.estimate._groups import blended
 from eqsolver.estimate._misfit import Misfit
-from eqsolver.estimate._policies import curve
 from eqsolver.estimate._slide import slid
 from eqsolver.estimate._weights import DROPPED, PassRows, Weighed
 
@@ -32,7 +31,6 @@ LONGER, SHORTER, WORTHWHILE = 1.5, 3.0, 0.98
 ROUNDS, LAST_ROUNDS = 3, 10
 CLOSE = 0.7
 """Budgets at which pass is off by less than this share of what is as good are no longer held."""
-BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +73,9 @@ def improve(now: Fitted, misfit: Misfit, *, limit: int, rng: np.random.Generator
     reach = FIRST_REACH
     for _ in range(GENERATIONS):
         state = best
-        new = _entering(_tried(state, misfit, anchors, rng), misfit, state, max(AT_LEAST, int(ENTERING * limit)))
+        tried = _tried(state, misfit, anchors, rng)
+        steepest = np.argsort(misfit.slope(tried, state.passes, state.found), kind="stable")
+        new = tried.take(steepest[: max(AT_LEAST, int(ENTERING * limit))])
         rows = np.vstack([state.rows, misfit.rows(new)])
         state = _within(limit, misfit, state.classes.and_also(new), rows, state.held)
         for _ in range(SLIDES):
@@ -149,17 +149,3 @@ def _tried(state: _Weighed, misfit: Misfit, anchors: Sequence[FloatArray], rng: 
             often = np.abs(force) / np.abs(force).sum()
             tried = tried.and_also(steered(state.classes, i, rng.choice(p.budgets, STEERED, p=often), rng))
     return tried
-
-
-def _entering(tried: Classes, misfit: Misfit, state: _Weighed, most: int) -> Classes:
-    """The `most` candidates along which the misfit falls fastest."""
-    slope = np.empty(tried.weights.size)
-    for start in range(0, slope.size, BLOCK):
-        at = slice(start, start + BLOCK)
-        some = tried.take(np.arange(slope.size)[at])
-        slope[at] = misfit.rows(some) @ state.found.by_row
-        for i, (p, force) in enumerate(zip(state.passes, state.found.by_pass, strict=True)):
-            pressed = np.flatnonzero(force)
-            if pressed.size:
-                slope[at] += (1 - curve(some.odds[i], some.spend[i], p.budgets[pressed])[0]) @ force[pressed]
-    return tried.take(np.argsort(slope, kind="stable")[:most])

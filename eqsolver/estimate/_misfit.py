@@ -17,6 +17,8 @@ from eqsolver.market import Geometric, Sampled
 
 FOLLOWED, WORTH = 1000, 200
 """Budgets per provider at which pass is followed throughout, and how many single errors they count for together."""
+BLOCK = 500
+"""Classes whose rows are held in memory together, where only one number of each is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +104,19 @@ class Misfit:
     def weighed(self, start: FloatArray, rows: FloatArray, passes: Sequence[PassRows], rounds: int) -> Weighed:
         """The best weights of classes with these rows."""
         return best_weights(start, rows, self.target, passes, self.price, rounds)
+
+    def slope(self, tried: Classes, passes: Sequence[PassRows], found: Weighed) -> FloatArray:
+        """(K,) by how much what is minimised rises with the weight of each class; passes, found : of the weights at hand."""
+        slope = np.empty(tried.weights.size)
+        for start in range(0, slope.size, BLOCK):
+            at = slice(start, start + BLOCK)
+            some = tried.take(np.arange(slope.size)[at])
+            slope[at] = self.rows(some) @ found.by_row
+            for i, (p, force) in enumerate(zip(passes, found.by_pass, strict=True)):
+                pressed = np.flatnonzero(force)
+                if pressed.size:
+                    slope[at] += (1 - curve(some.odds[i], some.spend[i], p.budgets[pressed])[0]) @ force[pressed]
+        return slope
 
     def merit(self, q: FloatArray, rows: FloatArray, passes: Sequence[PassRows]) -> float:
         """What weights q of classes with these rows are worth, less being better."""

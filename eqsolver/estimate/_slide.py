@@ -19,7 +19,6 @@ MOVES = 400
 STEADY = 0.1
 """A cost may move where the jump of pass at the first attempt is less than this share of the tolerance: where it is more, what
 comes of a small move is not what comes of a smaller one."""
-BLOCK = 500
 
 
 def slid(
@@ -43,16 +42,7 @@ def slid(
     if not moves.owner.size:
         return classes
     tried = moves.by(classes, reach)
-    slope = np.empty(moves.owner.size)
-    for start in range(0, slope.size, BLOCK):
-        at = slice(start, start + BLOCK)
-        some, owner = tried.take(np.arange(slope.size)[at]), moves.owner[at]
-        slope[at] = (misfit.rows(some) - rows[owner]) @ found.by_row
-        for i, (p, force) in enumerate(zip(passes, found.by_pass, strict=True)):
-            pressed = np.flatnonzero(force)
-            if pressed.size:
-                solved = 1 - curve(some.odds[i], some.spend[i], p.budgets[pressed])[0]
-                slope[at] += (solved - p.by_class[np.ix_(owner, pressed)]) @ force[pressed]
+    slope = misfit.slope(tried, passes, found) - misfit.slope(classes, passes, found)[moves.owner]
     best = np.sort(np.argsort(-np.abs(slope) * classes.weights[moves.owner], kind="stable")[:MOVES])
     moves, tried = moves.take(best), tried.take(best)
     change = misfit.rows(tried) - rows[moves.owner]
