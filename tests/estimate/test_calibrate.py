@@ -22,7 +22,7 @@ from eqsolver.estimate._misfit import Evidence, Misfit
 from eqsolver.estimate._play import price_error, purchases, stalls
 from eqsolver.estimate._policies import policies
 from eqsolver.estimate._slide import slid
-from eqsolver.estimate._weights import PassRows, best_weights
+from eqsolver.estimate._weights import PassRows, best_weights, merit
 from eqsolver.market import Geometric, Market, Provider, Sampled, load
 from eqsolver.technology import all_steps, offered_reach, rules, schedules, technology, walk
 
@@ -386,6 +386,16 @@ def test_pass_stays_within_the_tolerance_and_its_price_is_the_derivative() -> No
         return found.weights, float(((found.weights @ rows - target) ** 2).sum()), float(found.by_pass[0][0])
 
     start = np.array([0.5, 0.5])
+    off = replace(
+        no_rows(2),
+        budgets=np.array([0.5, 1.0]),
+        solved=np.array([0.7, 1.0]),
+        below=np.full(2, 0.1),
+        above=np.full(2, 0.1),
+        by_class=np.array([[1.0, 1.0], [0.0, 1.0]]),
+    )
+    assert merit(start, rows, target, [off], 3.0) == pytest.approx(3.0), "off by twice what is as good, so once too much"
+    assert merit(np.array([0.6, 0.4]), rows, target, [off], 3.0) == pytest.approx(0.01)
     q, _, price = held(0.7, start)
     np.testing.assert_allclose(q, [0.6, 0.4], atol=1e-4)
     h = 1e-3
