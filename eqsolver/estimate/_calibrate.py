@@ -21,8 +21,8 @@ from eqsolver.market import Geometric, Market, Sampled
 
 SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
-ROUNDS = 3
-"""Improvements at each of these sizes."""
+ROUNDS, GENERATIONS = 3, 6
+"""Improvements at each of these sizes, and how often candidates are tried in each."""
 FIRST_PRICE, REPRICED, PRICES = 0.1, 3.0, 3
 """Price of exceeding the tolerated pass error at first; by how much it rises while pass is further from its goal than margins
 are, or else falls, until it is between two that were tried; how many are tried in a round, at most. No round starts below the
@@ -102,6 +102,7 @@ def calibrate(
     max_budget: float | None = None,
     least: int = 1,
     rounds: int | None = None,
+    polish: int = 0,
     single: bool = False,
     teacher: str | None = None,
     seed: int = 0,
@@ -113,8 +114,9 @@ def calibrate(
     Parameters
     ----------
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
-    least : no size below it is tried. rounds : improvements at each size; default 3. single : classes may start as single
-        problems, odds and costs as logged; otherwise none does, so that the specification may be shown without the logs.
+    least : no size below it is tried. rounds : improvements at each size; default 3. polish : short improvements of the best
+        fit at the end, while it misses a goal. single : classes may start as single problems, odds and costs as logged;
+        otherwise none does, so that the specification may be shown without the logs.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
     teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
@@ -145,6 +147,8 @@ def calibrate(
     rounds = ROUNDS if rounds is None else rounds
     if rounds < 1:
         raise UsageError(f"rounds = {rounds}: must be at least 1")
+    if polish < 0:
+        raise UsageError(f"polish = {polish}: must not be negative")
     cap = market.max_budget if max_budget is None else max_budget
     if cap is None:
         raise UsageError(
@@ -176,12 +180,13 @@ def calibrate(
     )
     rng = np.random.default_rng(seed)
     tolerance = PRESSED * goals.pass_error
-    best: Calibration | None = None
+    best: _Round | None = None
     price = FIRST_PRICE
-    for limit, turn in product(sizes, range(rounds)):
+    plan = [(limit, GENERATIONS, turn == rounds - 1) for limit, turn in product(sizes, range(rounds))]
+    for limit, generations, last in plan + [(sizes[-1], 1, True)] * polish:
         aims = [aim(w) for w in watch]
         misfit = Misfit.of(evidence, aims, tolerance=tolerance, price=price)
-        pool = improve(now, misfit, limit=limit, rng=rng)
+        pool = improve(now, misfit, limit=limit, generations=generations, rng=rng)
         closest: _Round | None = None
         low, high, shortened = 0.0, math.inf, -1
         before = (math.inf, math.inf)
@@ -209,14 +214,15 @@ def calibrate(
             before, shortened = now_at, int(np.argmax(now_at))
             low, high = (price, high) if shortened == 0 else (low, price)
         assert closest is not None, "there is a first price"
-        now, price = closest.fitted, max(price, FIRST_PRICE)
-        if best is None or _distance(closest.made) < _distance(best):
-            best = closest.made
-        if best.met and turn == rounds - 1:
-            return best
+        price = max(price, FIRST_PRICE)
+        if best is None or _distance(closest.made) < _distance(best.made):
+            best = closest
+        if best.made.met and last:
+            break
+        now = best.fitted if last and limit == sizes[-1] else closest.fitted
         watch = _sharpened(watch, closest.found, closest.play, goals)
     assert best is not None, "there is a round for every size"
-    return best
+    return best.made
 
 
 def _sharpened(

@@ -14,8 +14,6 @@ from eqsolver.estimate._misfit import Misfit
 from eqsolver.estimate._slide import slid
 from eqsolver.estimate._weights import DROPPED, PassRows, Weighed
 
-GENERATIONS = 6
-"""How often candidates are tried in one improvement."""
 VARIED, BLENDED, STEERED = 2000, 3000, 100
 """Classes tried each time: like those at hand, like the logs', and by provider such as cost just what budgets do where pass is
 off."""
@@ -54,8 +52,9 @@ class _Weighed:
     merit: float
 
 
-def improve(now: Fitted, misfit: Misfit, *, limit: int, rng: np.random.Generator) -> Fitted:
-    """Classes that are closer to the aims, at most `limit`; `now` is what to start from.
+def improve(now: Fitted, misfit: Misfit, *, limit: int, generations: int, rng: np.random.Generator) -> Fitted:
+    """Classes that are closer to the aims, at most `limit`; `now` is what to start from. generations : how often candidates are
+    tried.
 
     Raises
     ------
@@ -71,7 +70,7 @@ def improve(now: Fitted, misfit: Misfit, *, limit: int, rng: np.random.Generator
     anchors = [jumps(o, w, evidence.weights, misfit.tolerance) for o, w in zip(evidence.odds, evidence.spend, strict=True)]
     best = _within(limit, misfit, now.classes, misfit.rows(now.classes), now.held)
     reach = FIRST_REACH
-    for _ in range(GENERATIONS):
+    for _ in range(generations):
         state = best
         tried = _tried(state, misfit, anchors, rng)
         steepest = np.argsort(misfit.slope(tried, state.passes, state.found), kind="stable")

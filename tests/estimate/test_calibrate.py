@@ -80,7 +80,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer rounds of less work: these tests are about what holds for any fit."""
     monkeypatch.setattr(_calibrate, "ROUNDS", 1)
     monkeypatch.setattr(_calibrate, "SIZES", (16,))
-    monkeypatch.setattr(_improve, "GENERATIONS", 2)
+    monkeypatch.setattr(_calibrate, "GENERATIONS", 2)
     monkeypatch.setattr(_improve, "VARIED", 100)
     monkeypatch.setattr(_improve, "BLENDED", 100)
     monkeypatch.setattr(_margins, "MAX_NODES", 10_000)
@@ -196,6 +196,12 @@ def test_half_of_the_classes_are_tried_first_and_no_more_than_the_goals_need(
     limits.clear()
     calibrate(few_logs().restrict(["a"]), classes=6, least=6, rounds=2, goals=hard)
     assert limits == [6, 6]
+    limits.clear()
+    calibrate(few_logs(), classes=12, polish=2, goals=hard)
+    assert limits == [6, 12, 12, 12]
+    limits.clear()
+    calibrate(few_logs(), classes=12, polish=2, goals=easy)
+    assert limits == [6]
 
 
 def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,6 +261,7 @@ def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch:
         (replace(few_logs(), max_budget=None), {"classes": 4}, "max_budget"),
         (few_logs(), {"classes": 0}, "at least 1 class"),
         (few_logs(), {"classes": 4, "rounds": 0}, "rounds = 0"),
+        (few_logs(), {"classes": 4, "polish": -1}, "polish = -1"),
         (few_logs(), {"classes": 4, "least": 5}, "least = 5"),
         (few_logs(), {"classes": 4, "max_budget": -1.0}, "must be positive"),
         (KNOWN, {"classes": 4}, "given by classes already"),
