@@ -17,8 +17,8 @@ from eqsolver.estimate._weights import DROPPED, PassRows, Weighed
 VARIED, BLENDED, STEERED = 2000, 3000, 100
 """Classes tried each time: like those at hand, like the logs', and by provider such as cost just what budgets do where pass is
 off."""
-ENTERING, AT_LEAST = 0.4, 20
-"""How many of these enter: a share of the most classes allowed, but not fewer than this."""
+ENTERING, AT_LEAST = 0.4, 10
+"""How many of these enter: a share of the most classes allowed, halved whenever that does not help, but not fewer than this."""
 LEAVING, OF_SURPLUS = 0.15, 3
 """Share of the most classes allowed that leave at once where there are too many, or one in so many of the surplus: those whose
 loss is least."""
@@ -69,23 +69,27 @@ def improve(now: Fitted, misfit: Misfit, *, limit: int, generations: int, rng: n
     evidence = misfit.evidence
     anchors = [jumps(o, w, evidence.weights, misfit.tolerance) for o, w in zip(evidence.odds, evidence.spend, strict=True)]
     best = _within(limit, misfit, now.classes, misfit.rows(now.classes), now.held)
-    reach = FIRST_REACH
+    reach, most = FIRST_REACH, max(AT_LEAST, int(ENTERING * limit))
     for _ in range(generations):
-        state = best
-        tried = _tried(state, misfit, anchors, rng)
-        steepest = np.argsort(misfit.slope(tried, state.passes, state.found), kind="stable")
-        new = tried.take(steepest[: max(AT_LEAST, int(ENTERING * limit))])
-        rows = np.vstack([state.rows, misfit.rows(new)])
-        state = _within(limit, misfit, state.classes.and_also(new), rows, state.held)
-        for _ in range(SLIDES):
-            classes = slid(misfit, state.classes, state.rows, state.passes, state.found, reach, ROUNDS)
-            there = _settled(misfit, classes, misfit.rows(classes), state.held)
-            reach = min(reach * LONGER, LAST_REACH) if there.merit < WORTHWHILE * state.merit else reach / SHORTER
-            if there.merit < state.merit:
-                state = there
-        if state.merit < best.merit:
-            best = state
+        tried = _tried(best, misfit, anchors, rng)
+        new = tried.take(np.argsort(misfit.slope(tried, best.passes, best.found), kind="stable")[:most])
+        rows = np.vstack([best.rows, misfit.rows(new)])
+        state, reach = _slid(_within(limit, misfit, best.classes.and_also(new), rows, best.held), misfit, reach)
+        if state.merit >= best.merit:  # too many had to leave for those that entered
+            most = max(most // 2, AT_LEAST)
+            state, reach = _slid(best, misfit, reach)
+        best = min(best, state, key=lambda one: one.merit)
     return Fitted(classes=best.classes, held=best.held)
+
+
+def _slid(state: _Weighed, misfit: Misfit, reach: float) -> tuple[_Weighed, float]:
+    """After a few steps of all classes together, those that helped, and how far the next one goes."""
+    for _ in range(SLIDES):
+        classes = slid(misfit, state.classes, state.rows, state.passes, state.found, reach, ROUNDS)
+        there = _settled(misfit, classes, misfit.rows(classes), state.held)
+        reach = min(reach * LONGER, LAST_REACH) if there.merit < WORTHWHILE * state.merit else reach / SHORTER
+        state = min(state, there, key=lambda one: one.merit)
+    return state, reach
 
 
 def settle(now: Fitted, misfit: Misfit) -> Fitted:
