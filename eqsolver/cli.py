@@ -242,7 +242,7 @@ def calibrate(
     classes: Annotated[int, typer.Option(metavar="K", help="The most classes; fewer if they fit as well as is asked.")] = 256,
     least_classes: Annotated[int, typer.Option(metavar="K", help="The fewest classes that are tried.")] = 1,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Improvements at each number. [default: 3]")] = None,
-    polish: Annotated[int, typer.Option(metavar="N", help="Short improvements of the best fit at the end.")] = 0,
+    polish: Annotated[int, typer.Option(metavar="N", help="Weigh the best classes anew at the end, so often.")] = 0,
     single: Annotated[
         bool, typer.Option("--single", help="Classes may show single problems, odds and costs as logged, and fit better.")
     ] = False,

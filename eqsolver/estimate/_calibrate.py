@@ -90,6 +90,7 @@ class _Round:
     """The closest fit of a round."""
 
     made: Calibration
+    pool: Fitted
     fitted: Fitted
     found: Sequence[Best]
     play: Sequence[Sequence[Purchases]]
@@ -114,9 +115,9 @@ def calibrate(
     Parameters
     ----------
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
-    least : no size below it is tried. rounds : improvements at each size; default 3. polish : short improvements of the best
-        fit at the end, while it misses a goal. single : classes may start as single problems, odds and costs as logged;
-        otherwise none does, so that the specification may be shown without the logs.
+    least : no size below it is tried. rounds : improvements at each size; default 3. polish : how often the best fit's classes
+        are weighed anew at the end, while it misses a goal. single : classes may start as single problems, odds and costs as
+        logged; otherwise none does, so that the specification may be shown without the logs.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
     teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
@@ -182,11 +183,11 @@ def calibrate(
     tolerance = PRESSED * goals.pass_error
     best: _Round | None = None
     price = FIRST_PRICE
-    plan = [(limit, GENERATIONS, turn == rounds - 1) for limit, turn in product(sizes, range(rounds))]
-    for limit, generations, last in plan + [(sizes[-1], 1, True)] * polish:
+    improved = [(limit, turn == rounds - 1) for limit, turn in product(sizes, range(rounds))]
+    for limit, last in [*improved, *[(0, True)] * polish]:
         aims = [aim(w) for w in watch]
         misfit = Misfit.of(evidence, aims, tolerance=tolerance, price=price)
-        pool = improve(now, misfit, limit=limit, generations=generations, rng=rng)
+        pool = improve(now, misfit, limit=limit, generations=GENERATIONS, rng=rng) if limit or best is None else best.pool
         closest: _Round | None = None
         low, high, shortened = 0.0, math.inf, -1
         before = (math.inf, math.inf)
@@ -205,7 +206,7 @@ def calibrate(
                 f"gains as if prices were off by {100 * made.price_error:.1f} %"
             )
             if closest is None or _distance(made) < _distance(closest.made):
-                closest = _Round(made=made, fitted=fitted, found=found, play=play)
+                closest = _Round(made=made, pool=pool, fitted=fitted, found=found, play=play)
             now_at = _distances(made)
             if max(now_at) <= EASY and made.met:
                 return made
@@ -219,7 +220,7 @@ def calibrate(
             best = closest
         if best.made.met and last:
             break
-        now = best.fitted if last and limit == sizes[-1] else closest.fitted
+        now = closest.fitted
         watch = _sharpened(watch, closest.found, closest.play, goals)
     assert best is not None, "there is a round for every size"
     return best.made
