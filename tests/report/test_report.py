@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,9 +17,10 @@ from strategies import sampled_markets
 from tiny_markets import RULES, markets, somebody_solves
 
 from eqsolver import EqsolverError, UsageError
+from eqsolver.estimate import Calibration, Goals, Judged
 from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Provider
 from eqsolver.posted import Solution, solve
-from eqsolver.report import _figures, print_solution, save_figures, to_json, words
+from eqsolver.report import _figures, fit_lines, print_solution, save_figures, to_json, words
 
 FIGURES = ["costs.png", "margins.png", "pass.png", "revenue.png", "undercutting.png"]
 LEVELS = (0.8, 0.85, 0.9, 0.999)
@@ -231,3 +233,30 @@ def test_figures_that_cannot_be_written_are_told_and_leave_nothing_half_written(
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="file: is a file, and a folder is needed"):
         save_figures(solution, tmp_path / "file")
+
+
+def test_a_fit_that_reaches_no_level_of_the_logs_says_that_no_margin_could_be_judged() -> None:
+    market = Market(
+        name="short of the logs",
+        providers=(Provider(name="a", odds=Geometric(success=[0.5]), spend=[0.1]),),
+        weights=[1.0],
+        max_budget=1.0,
+    )
+    levels, margin = np.array([0.9, 0.95]), np.array([0.1, 0.2])
+    fit = Calibration(
+        market=market,
+        pass_error={"a": 0.1},
+        reach_error={"a": -0.1},
+        judged=(Judged(names=("a",), levels=levels, of_logs=margin, of_classes=np.full(2, np.nan)),),
+        margin_error_mean=float("nan"),
+        margin_error_worst=float("nan"),
+        price_error=0.5,
+        met=False,
+        goals=Goals(),
+        seed=0,
+    )
+    lines = fit_lines(fit, market)
+    assert "No margin could be judged: no level exists both in the logs and among the classes." in lines
+    found = replace(fit, judged=(replace(fit.judged[0], of_classes=margin + 0.01),))
+    (said,) = [line for line in fit_lines(found, market) if "best schedule's margin" in line]
+    assert "over 2 levels from 90.0 % to 95.0 %, in points: 1.00 on average, 1.00 at worst" in said
