@@ -242,7 +242,6 @@ def calibrate(
     classes: Annotated[int, typer.Option(metavar="K", help="The most classes; fewer if they fit as well as is asked.")] = 256,
     least_classes: Annotated[int, typer.Option(metavar="K", help="The fewest classes that are tried.")] = 1,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Improvements at each number. [default: 3]")] = None,
-    polish: Annotated[int, typer.Option(metavar="N", help="Weigh the best classes anew at the end, so often.")] = 0,
     single: Annotated[
         bool, typer.Option("--single", help="Classes may show single problems, odds and costs as logged, and fit better.")
     ] = False,
@@ -285,7 +284,6 @@ def calibrate(
             classes=classes,
             least=least_classes,
             rounds=rounds,
-            polish=polish,
             single=single,
             max_budget=max_budget,
             teacher=teacher,
@@ -300,7 +298,6 @@ def calibrate(
         "--classes": classes,
         "--least-classes": least_classes if least_classes > 1 else None,
         "--rounds": rounds,
-        "--polish": polish or None,
         "--single": True if single else None,
         "--max-budget": max_budget,
         "--providers": providers,

@@ -90,7 +90,6 @@ class _Round:
     """The closest fit of a round."""
 
     made: Calibration
-    pool: Fitted
     fitted: Fitted
     found: Sequence[Best]
     play: Sequence[Sequence[Purchases]]
@@ -103,7 +102,6 @@ def calibrate(
     max_budget: float | None = None,
     least: int = 1,
     rounds: int | None = None,
-    polish: int = 0,
     single: bool = False,
     teacher: str | None = None,
     seed: int = 0,
@@ -115,9 +113,8 @@ def calibrate(
     Parameters
     ----------
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
-    least : no size below it is tried. rounds : improvements at each size; default 3. polish : how often the best fit's classes
-        are weighed anew at the end, while it misses a goal. single : classes may start as single problems, odds and costs as
-        logged; otherwise none does, so that the specification may be shown without the logs.
+    least : no size below it is tried. rounds : improvements at each size; default 3. single : classes may start as single
+        problems, odds and costs as logged; otherwise none does, so that the specification may be shown without the logs.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
     teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
@@ -148,8 +145,6 @@ def calibrate(
     rounds = ROUNDS if rounds is None else rounds
     if rounds < 1:
         raise UsageError(f"rounds = {rounds}: must be at least 1")
-    if polish < 0:
-        raise UsageError(f"polish = {polish}: must not be negative")
     cap = market.max_budget if max_budget is None else max_budget
     if cap is None:
         raise UsageError(
@@ -181,13 +176,12 @@ def calibrate(
     )
     rng = np.random.default_rng(seed)
     tolerance = PRESSED * goals.pass_error
-    best: _Round | None = None
+    best: Calibration | None = None
     price = FIRST_PRICE
-    improved = [(limit, turn == rounds - 1) for limit, turn in product(sizes, range(rounds))]
-    for limit, last in [*improved, *[(0, True)] * polish]:
+    for limit, turn in product(sizes, range(rounds)):
         aims = [aim(w) for w in watch]
         misfit = Misfit.of(evidence, aims, tolerance=tolerance, price=price)
-        pool = improve(now, misfit, limit=limit, generations=GENERATIONS, rng=rng) if limit or best is None else best.pool
+        pool = improve(now, misfit, limit=limit, generations=GENERATIONS, rng=rng)
         closest: _Round | None = None
         low, high, shortened = 0.0, math.inf, -1
         before = (math.inf, math.inf)
@@ -206,7 +200,7 @@ def calibrate(
                 f"gains as if prices were off by {100 * made.price_error:.1f} %"
             )
             if closest is None or _distance(made) < _distance(closest.made):
-                closest = _Round(made=made, pool=pool, fitted=fitted, found=found, play=play)
+                closest = _Round(made=made, fitted=fitted, found=found, play=play)
             now_at = _distances(made)
             if max(now_at) <= EASY and made.met:
                 return made
@@ -215,15 +209,14 @@ def calibrate(
             before, shortened = now_at, int(np.argmax(now_at))
             low, high = (price, high) if shortened == 0 else (low, price)
         assert closest is not None, "there is a first price"
-        price = max(price, FIRST_PRICE)
-        if best is None or _distance(closest.made) < _distance(best.made):
-            best = closest
-        if best.made.met and last:
-            break
-        now = closest.fitted
+        now, price = closest.fitted, max(price, FIRST_PRICE)
+        if best is None or _distance(closest.made) < _distance(best):
+            best = closest.made
+        if best.met and turn == rounds - 1:
+            return best
         watch = _sharpened(watch, closest.found, closest.play, goals)
     assert best is not None, "there is a round for every size"
-    return best.made
+    return best
 
 
 def _sharpened(

@@ -196,26 +196,6 @@ def test_half_of_the_classes_are_tried_first_and_no_more_than_the_goals_need(
     limits.clear()
     calibrate(few_logs().restrict(["a"]), classes=6, least=6, rounds=2, goals=hard)
     assert limits == [6, 6]
-    limits.clear()
-
-
-def test_polishing_weighs_the_best_classes_anew(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    pools: list[Fitted] = []
-
-    def recorded(now: Fitted, misfit: Misfit) -> Fitted:
-        pools.append(now)
-        return _improve.settle(now, misfit)
-
-    monkeypatch.setattr(_calibrate, "settle", recorded)
-    monkeypatch.setattr(_calibrate, "PRICES", 1)
-    hard = Goals(pass_error=0.01, margin_mean=0.002, margin_worst=0.004)
-    plain = calibrate(few_logs(), classes=8, rounds=1, goals=hard)
-    polished = calibrate(few_logs(), classes=8, rounds=1, polish=4, goals=hard)
-    assert len(pools) == 1 + 1 + 4
-    assert all(pool is pools[1] for pool in pools[2:])
-    assert _calibrate._distance(polished) <= _calibrate._distance(plain)
-    calibrate(few_logs(), classes=8, polish=4, goals=Goals(pass_error=1.0, margin_mean=1.0, margin_worst=1.0, prices=100.0))
-    assert len(pools) == 7, "what meets its goals is not polished"
 
 
 def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +255,6 @@ def test_the_fit_returned_is_the_closest_of_all_rounds(quick: None, monkeypatch:
         (replace(few_logs(), max_budget=None), {"classes": 4}, "max_budget"),
         (few_logs(), {"classes": 0}, "at least 1 class"),
         (few_logs(), {"classes": 4, "rounds": 0}, "rounds = 0"),
-        (few_logs(), {"classes": 4, "polish": -1}, "polish = -1"),
         (few_logs(), {"classes": 4, "least": 5}, "least = 5"),
         (few_logs(), {"classes": 4, "max_budget": -1.0}, "must be positive"),
         (KNOWN, {"classes": 4}, "given by classes already"),
