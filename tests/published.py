@@ -12,14 +12,15 @@ import pytest
 DATA = Path(os.environ.get("EQSOLVER_DATA") or Path(__file__).parents[1].parent / "shared" / "data")
 REFERENCE = DATA.parent / "reference"
 
-# The logs and figures may not be committed, so whoever has only the repository cannot run what compares with them.
+# Why these are skipped: logs and figures may not be committed, so whoever has only the repository cannot run what compares
+# with them.
 needs_logs = pytest.mark.skipif(not (DATA / "swebench").is_dir(), reason=f"no attempt logs at {DATA} (set EQSOLVER_DATA)")
 
 
 def needs_figures(name: str) -> pytest.MarkDecorator:
     """Skip where a file of published figures, or the logs they are compared with, is not there."""
-    # For the same reason as `needs_logs`: published figures may not be committed either.
     there = (REFERENCE / name).is_file() and (DATA / "swebench").is_dir()
+    # Skipped for the same reason as `needs_logs`: published figures may not be committed either, so they may not be there.
     return pytest.mark.skipif(not there, reason=f"no {name} at {REFERENCE}, or no logs at {DATA} (set EQSOLVER_DATA)")
 
 

@@ -76,7 +76,7 @@ def blended(
     y = near[x, rng.integers(0, near.shape[1], size)]
     part = rng.uniform(*PARTS, size)
     noise = np.exp(rng.normal(np.log(JITTER), 1.0, size)) * rng.normal(size=(len(cost), size))
-    n, c = (np.stack([getattr(o, what)[x] for o in odds]) for what in ("attempts", "successes"))
+    n, c = np.stack([o.attempts[x] for o in odds]), np.stack([o.successes[x] for o in odds])
     first = np.minimum(np.ceil(n * (1 - rng.random(n.shape) ** (1 / np.maximum(c, 1)))), n - c + 1)
     decided = (rng.random(n.shape) < rng.choice(DECIDED, size)) & (c > 0)
     log = (1 - part) * cost[:, x] + part * cost[:, y] + noise + np.where(decided, np.log(first), 0.0)
@@ -85,6 +85,7 @@ def blended(
 
 
 NEAREST = 5
+"""Problems that are alike enough to be blended with one."""
 PARTS = (0.25, 0.75)
 """How much of the other problem goes into a blend."""
 JITTER = 0.01

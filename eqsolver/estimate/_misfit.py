@@ -12,7 +12,7 @@ from eqsolver.estimate._aims import SOLVED_ERROR, Aim
 from eqsolver.estimate._classes import Classes, both_sides, compared_budgets, every_step, first_steps, pass_rows
 from eqsolver.estimate._groups import neighbours
 from eqsolver.estimate._policies import curve
-from eqsolver.estimate._weights import PassRows, Weighed, best_weights, merit
+from eqsolver.estimate._weights import NOBODY, PassRows, Weighed, best_weights, merit
 from eqsolver.market import Geometric, Sampled
 
 FOLLOWED, WORTH = 1000, 200
@@ -101,9 +101,11 @@ class Misfit:
             )
         return tuple(listed)
 
-    def weighed(self, start: FloatArray, rows: FloatArray, passes: Sequence[PassRows], rounds: int) -> Weighed:
-        """The best weights of classes with these rows."""
-        return best_weights(start, rows, self.target, passes, self.price, rounds)
+    def weighed(
+        self, start: FloatArray, rows: FloatArray, passes: Sequence[PassRows], rounds: int, owner: IntArray = NOBODY
+    ) -> Weighed:
+        """The best weights of classes with these rows; owner : whose the changes are that follow, see `best_weights`."""
+        return best_weights(start, rows, self.target, passes, self.price, rounds, owner)
 
     def slope(self, tried: Classes, passes: Sequence[PassRows], found: Weighed) -> FloatArray:
         """(K,) by how much what is minimised rises with the weight of each class; passes, found : of the weights at hand."""

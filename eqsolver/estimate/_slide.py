@@ -12,7 +12,7 @@ from eqsolver._base import BoolArray, FloatArray, IntArray
 from eqsolver.estimate._classes import ODDS, ODDS_STEP, Classes
 from eqsolver.estimate._misfit import Misfit
 from eqsolver.estimate._policies import curve
-from eqsolver.estimate._weights import DROPPED, PassRows, Weighed, best_weights
+from eqsolver.estimate._weights import DROPPED, PassRows, Weighed
 
 MOVES = 400
 """Coordinates that may move in one step: those that promise most."""
@@ -50,9 +50,7 @@ def slid(
         p.and_also(1 - curve(tried.odds[i], tried.spend[i], p.budgets)[0] - p.by_class[moves.owner])
         for i, p in enumerate(passes)
     ]
-    there = best_weights(
-        classes.weights, np.vstack([rows, change]), misfit.target, along, misfit.price, rounds, owner=moves.owner
-    )
+    there = misfit.weighed(classes.weights, np.vstack([rows, change]), along, rounds, moves.owner)
     q = there.weights
     share = np.divide(there.moved, q[moves.owner], out=np.zeros(moves.owner.size), where=q[moves.owner] > DROPPED)
     return moves.made(classes, reach * np.clip(share, -1, 1), q).take(q > DROPPED)

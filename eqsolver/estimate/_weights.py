@@ -125,7 +125,8 @@ _FIRM = 0.1
 
 
 def merit(q: FloatArray, rows: FloatArray, target: FloatArray, passes: Sequence[PassRows], price: float) -> float:
-    """What the program of `best_weights` minimises, were pass a constraint wherever it is off."""
+    """How good weights are, less being better: what `best_weights` minimises were pass a constraint at every peak of its error,
+    but for the surplus it asks for at the cap."""
     missed = float(((q @ rows - target) ** 2).mean())
     for p in passes:
         error = p.error(q)

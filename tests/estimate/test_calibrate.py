@@ -450,6 +450,42 @@ def test_classes_slide_to_where_the_logs_are() -> None:
     np.testing.assert_allclose(state.classes.weights, KNOWN.weights, atol=0.002)
 
 
+def test_the_slope_of_a_class_is_what_its_weight_adds_to_the_misfit() -> None:
+    """By finite differences, with pass held nowhere; the derivative by pass has a test of its own."""
+    misfit = misfit_of(few_logs(), 10.0)
+    misfit = replace(misfit, price=1e-9)
+    logs = misfit.evidence
+    now = group_classes(list(logs.odds), list(logs.spend), logs.weights, CAP, 6)
+    state = _improve._settled(misfit, now, misfit.rows(now), [np.zeros(0)] * 2)
+    tried = blended(logs.odds, logs.spend, logs.near, 40, np.random.default_rng(2))
+    slope = misfit.slope(tried, state.passes, state.found)
+
+    def missed(added: FloatArray) -> float:
+        return float(((state.found.weights @ state.rows + added - misfit.target) ** 2).mean())
+
+    h = 1e-5
+    expected = [(missed(h * row) - missed(-h * row)) / (2 * h) for row in misfit.rows(tried)]
+    np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+    assert slope.min() < 0 < slope.max()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_classes_never_get_worse_and_stay_within_their_number(quick: None, seed: int) -> None:
+    misfit = misfit_of(few_logs(), 0.01)
+    logs = misfit.evidence
+    now = Fitted(
+        classes=group_classes(list(logs.odds), list(logs.spend), logs.weights, CAP, 12), held=(np.zeros(0), np.zeros(0))
+    )
+    first = _improve._within(10, misfit, now.classes, misfit.rows(now.classes), now.held)
+    found = _improve.improve(now, misfit, limit=10, generations=2, rng=np.random.default_rng(seed))
+    last = misfit.merit(
+        found.classes.weights, misfit.rows(found.classes), misfit.passes(found.classes, found.held, exactly=False)
+    )
+    assert last <= first.merit * (1 + 1e-9)
+    assert last < 0.9 * first.merit, "and on these logs they do get better"
+    assert (found.classes.weights > 2e-6).sum() <= 10
+
+
 def test_a_class_slides_no_further_than_it_may() -> None:
     misfit = misfit_of(few_logs(), 0.05)
     logs = misfit.evidence
