@@ -486,6 +486,33 @@ def test_classes_never_get_worse_and_stay_within_their_number(quick: None, seed:
     assert (found.classes.weights > 2e-6).sum() <= 10
 
 
+def test_what_does_not_help_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    misfit = misfit_of(few_logs(), 0.01)
+    logs = misfit.evidence
+    now = group_classes(list(logs.odds), list(logs.spend), logs.weights, CAP, 6)
+    start = Fitted(classes=now, held=(np.zeros(0), np.zeros(0)))
+
+    def astray(state: _improve._Weighed, *_: object) -> tuple[_improve._Weighed, float]:
+        return replace(state, classes=replace(state.classes, spend=2 * state.classes.spend), merit=np.inf), 0.01
+
+    monkeypatch.setattr(_improve, "_slid", astray)
+    found = _improve.improve(start, misfit, limit=6, generations=2, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(found.classes.spend, now.spend)
+
+
+def test_decided_classes_cost_what_the_first_success_of_a_shuffled_log_does() -> None:
+    """One success among four attempts: it is as likely to be any of them."""
+    odds = [Sampled(attempts=np.array([4, 4]), successes=np.array([1, 1]))]
+    near = neighbours(odds, [np.array([0.1, 0.1])], CAP)
+    found = blended(odds, [np.array([0.1, 0.1])], near, 4000, np.random.default_rng(0))
+    decided = found.success[0] == 1
+    assert 0.3 < decided.mean() < 0.6, "a third of them always, another third with a chance of 0.3"
+    np.testing.assert_allclose(found.success[0, ~decided], 0.25)
+    tries = np.rint(found.spend[0, decided] / 0.1)
+    assert np.bincount(tries.astype(int), minlength=5)[1:5] / decided.sum() == pytest.approx(np.full(4, 0.25), abs=0.04)
+    np.testing.assert_allclose(np.median(found.spend[0, ~decided]), 0.1, rtol=0.01)
+
+
 def test_a_class_slides_no_further_than_it_may() -> None:
     misfit = misfit_of(few_logs(), 0.05)
     logs = misfit.evidence
