@@ -17,6 +17,11 @@ def compiled(function: Kernel) -> Kernel:
     return cast(Kernel, numba.njit(cache=True)(function))
 
 
+def summing(function: Kernel) -> Kernel:
+    """`compiled`, for long sums whose order does not matter: they are added up abreast, as numpy's are."""
+    return cast(Kernel, numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})(function))
+
+
 BLOCK = 512
 """Policies that are priced at a time: their costs stay in the nearest cache."""
 

@@ -148,7 +148,7 @@ def solve(
     per_level = nondecreasing(made, per_level, m, u)
     say("schedules", 0.55)
     schedule = nondecreasing(made, cheaper(schedules(made, m, u), per_level), m, u)
-    bound = np.minimum(schedule_bound(made, m, u), schedule.cost)
+    bound = schedule_bound(made, m, u, schedule)
     mixed_cost = np.minimum(along_hull(u, *schedule_hull(made, m)), schedule.cost)
     own = None if wanted is None else evaluate(market, terms, listed, wanted, u)
     say("oracle", 0.65)
@@ -180,7 +180,7 @@ def solve(
     sold_for = used.resale.buy_cost
     factor, rounds = undercutting
     with np.errstate(invalid="ignore", divide="ignore"):
-        gap = np.where((schedule.cost > 0) & (not made.exact), 1.0 - bound / schedule.cost, 0.0)
+        gap = np.where(schedule.cost > 0, 1.0 - np.clip(knowing.at(u), bound, schedule.cost) / schedule.cost, 0.0)
         mixed_margin = np.where(np.isfinite(asks.mixed_price), np.maximum(1.0 - mixed_cost / asks.mixed_price, 0.0), np.nan)
     say("done", 1.0)
     return Solution(

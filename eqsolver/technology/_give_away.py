@@ -1,89 +1,176 @@
-"""A bound for every schedule over any number of providers: what lies between the points of a coarse grid is given away."""
+"""A bound for every schedule: what lies between the points of a grid is charged no more than it can cost at least."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.market import Market
+from eqsolver.market import Market, Provider
 from eqsolver.technology._curves import curves
-from eqsolver.technology._grid import base_measure, grid
-from eqsolver.technology._joint import BLOCK_BYTES, khatri_rao
+from eqsolver.technology._evaluate import PerLevel
+from eqsolver.technology._grid import base_measure, grid, spread_points
 from eqsolver.technology._rules import Rules
-from eqsolver.technology._schedule import cheapest_reaching, shortest_paths
+from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Steps
+
+AXES = 10
+"""Of more providers even the smallest grid that bounds anything is too large."""
+
+FIRST_NODES, FINER = 20_000, 64
+"""Nodes of the first product grid, and how many times more the next one has at most."""
+
+WORK, LEAST_CELLS = 36_000_000_000, 20_000
+"""Cells that are looked at, times problems, times the square of the number of axes: a few seconds; and cells at least."""
+
+CLOSE = 1e-3
+"""No finer grid is tried once the bound is this close to what is known, relatively, at every level."""
+
+ATTENTION = 1.0, 0.3, 0.1
+"""To pass, money and allotment, where points of an axis go: what a cell gives away is above all what is solved within it."""
+
+PARTS, PART_BYTES = 8, 2**28
+"""Parts of each cell whose purchase is charged where a schedule ends, fewer where their curves would not fit the memory."""
+
+UNUSED = 0.05
+"""Points of a provider that good policies do not buy from; others have more by the square root of their part of the bill."""
 
 
 def give_away_bound(
-    market: Market, rules: Rules, steps: Sequence[Steps], prices: FloatArray, levels: FloatArray, sizes: Mapping[int, int]
+    market: Market,
+    rules: Rules,
+    steps: Sequence[Steps],
+    bought: Sequence[int],
+    prices: FloatArray,
+    levels: FloatArray,
+    found: PerLevel,
 ) -> FloatArray:
-    """(L,) money that no schedule over some providers can undercut at each level; infinite where none reaches it.
+    """(L,) money that no schedule over some providers can undercut at each level, up to the dearest policy that is known.
 
     Parameters
     ----------
-    steps : of each of the market's providers. prices : (M,) multipliers. levels : (L,) increasing.
-    sizes : the providers, by position, each that solves anything, and how many grid points each has (at least 2).
+    steps : of each of the market's providers. bought : those in access, by position. prices : (M,) multipliers.
+    levels : (L,) increasing. found : policies known for these levels; their bills also say which axes need points.
+
+    Returns
+    -------
+    Zeros where nothing is known or there are more than `AXES` providers.
 
     Notes
     -----
-    Proof. Let the axis of provider i, with points 0 = t_0 < t_1 < ..., stand at c while its allotment lies in [t_c, t_c+1). Any
-    schedule moves every axis up point by point. When axis i leaves c, its provider has bought the slice from t_c to t_c+1;
-    all that time each other provider stood below the point after the one at which its axis stands when the slice is
-    complete. Survival was at least that at these next points, so the slice cost at least what it costs there. Charge that, and
-    nothing for slices that are never completed. The schedule ends below the next point of every axis, so it solves at most
-    what all providers at these points solve; and its allotments sum to at least the points it has passed, so a schedule
-    within the cap ends at an allowed node. Hence the shortest path to the nodes whose next points reach the level costs no
-    more than the schedule does, on or off the grid. A provider with few points is all but given away: any sizes will do.
+    Proof. Let the axis of provider i, with points 0 = t_0 < t_1 < ..., stand at c while its allotment lies in [t_c, t_c+1):
+    survival is then at least that at the last step before t_c+1. Any schedule moves every axis up point by point. When axis i
+    leaves c, its provider has bought the slice from t_c to t_c+1; all that time no other axis was beyond the cell in which it
+    stands when the slice is complete, so the slice cost at least what it costs at the last steps of these cells. Charge that.
+    In the cell c where the schedule ends, provider i has also bought a part of a slice, up to a_i. Survival is a product, so
+    what is solved is submodular: together these parts solve at most what each would if the others stood at their t_c; and each
+    costs at least what it costs at the others' last steps. Cut slices into a few parts, charge each up to its beginning for
+    solving up to its end, and what is missing to a level costs at least a fractional knapsack over the lower hulls of these
+    pairs. Allotments sum to at least the points passed, so a schedule within the cap ends in a cell that is within it. Hence
+    the shortest path to a cell and through its parts to the level costs no more than the schedule does. With every step a
+    point, cells have no inside, and this is the optimum itself.
+
+    Only cells that a path gets to for no more than the dearest known policy are looked at, some percent of a grid of six
+    providers: a schedule that leaves these is no cheaper than that policy. Grids are refined until that work is used up.
     """
-    bought = list(sizes)
-    axes = [grid(steps[i], base_measure(steps[i], market.weights), sizes[i]) for i in bought]
-    shape = tuple(axis.size for axis in axes)
-    half = max(len(shape) // 2, 1)
-    widths = int(np.prod(shape[:half])), int(np.prod(shape[half:]))
-    rows = max(16, BLOCK_BYTES // (8 * sum(widths)))
-    solved, edges = np.ones(widths), [np.zeros(widths) for _ in bought]
-    for start in range(0, market.weights.size, rows):
-        block = np.arange(start, min(start + rows, market.weights.size))
-        ahead, slices = [], []
-        for i, axis in zip(bought, axes, strict=True):
-            S, F = curves(market.providers[i].take(block), axis, rules)
-            ahead.append(np.append(S[:, 1:], S[:, -1:], axis=1))
-            slices.append(prices[i] * np.append(np.diff(F, axis=1), np.zeros((block.size, 1)), axis=1))
-        ahead[0], slices[0] = market.weights[block, None] * ahead[0], market.weights[block, None] * slices[0]
-        left, right = _product(ahead[:half], block.size), _product(ahead[half:], block.size)
-        solved -= left.T @ right
-        for a in range(len(bought)):
-            factors = [*ahead[:a], slices[a], *ahead[a + 1 :]]
-            if a < half:
-                edges[a] += _product(factors[:half], block.size).T @ right
-            else:
-                edges[a] += left.T @ _product(factors[half:], block.size)
-    total = np.zeros(())
-    for axis in axes:
-        total = total[..., None] + axis
-    allowed: FloatArray = np.asarray(total <= rules.total_cap * (1 + 1e-12))
-    value = shortest_paths([edge.reshape(shape) for edge in edges])
-    return cheapest_reaching(solved.reshape(shape), value, levels, allowed).cost
+    known = np.isfinite(found.cost)
+    usable = [i for i in bought if steps[i].at.size]
+    best = np.zeros(levels.size)
+    if not known.any() or len(usable) > AXES:
+        return best
+    limit = float(found.cost[known].max())
+    bill = (found.units[known] * prices).sum(axis=0)
+    attention = {i: UNUSED + float(np.sqrt(bill[i] / max(bill.sum(), np.finfo(float).tiny))) for i in usable}
+    most = max(int(WORK / (market.weights.size * len(usable) ** 2)), LEAST_CELLS)
+    nodes = float(FIRST_NODES)
+    while True:
+        sizes = spread_points(steps, attention, int(nodes))
+        bound, looked = bound_on_cells(market, rules, steps, sizes, prices, levels, limit=limit, most=most)
+        if looked > most:
+            return best
+        best = np.maximum(best, np.minimum(bound, limit))
+        finer = min(0.75 * most / looked, FINER)
+        if finer < 1.5 or all(sizes[i] > steps[i].at.size for i in usable) or (best >= (1 - CLOSE) * found.cost)[known].all():
+            return best
+        nodes *= finer
 
 
-def _product(factors: Sequence[FloatArray], rows: int) -> FloatArray:
-    return khatri_rao(factors) if factors else np.ones((rows, 1))
+def bound_on_cells(
+    market: Market,
+    rules: Rules,
+    steps: Sequence[Steps],
+    sizes: Mapping[int, int],
+    prices: FloatArray,
+    levels: FloatArray,
+    *,
+    limit: float,
+    most: int,
+) -> tuple[FloatArray, int]:
+    """The bound on a product grid with so many points per provider: (L,), and the cells looked at; see `give_away_bound`.
 
-
-def spread_points(steps: Sequence[Steps], attention: Mapping[int, float], nodes: int) -> dict[int, int]:
-    """How many grid points each provider gets so that the product grid has at most so many nodes.
-
-    attention : by provider, > 0; points go in proportion, 2 at least, and no more than there are steps.
+    It is infinite where nothing up to `limit` reaches a level, and worth nothing if more than `most` cells were looked at.
     """
-    most = {i: steps[i].at.size + 1 for i in attention}
+    from eqsolver.technology._cells import sweep  # here, since numba loads slowly
 
-    def sizes(scale: float) -> dict[int, int]:
-        return {i: int(min(max(scale * share, 2), most[i])) for i, share in attention.items()}
+    sizes = {i: min(points, steps[i].at.size + 1) for i, points in sizes.items()}
+    longest, *rest = sorted(sizes, key=lambda i: (-sizes[i], market.names[i]))
+    order = [longest, *rest[1:], *rest[:1]]  # the longest axis is not in the slab, the next one makes the longest rows
+    A, J, N = max(len(order), 2), sizes[longest], market.weights.size  # a lone axis has a second one, of one cell, beside it
+    parts = int(np.clip(PART_BYTES // (16 * A * J * N), 1, PARTS))
+    at, shape = np.zeros((A, J)), np.ones(A, dtype=np.int64)
+    here, ahead, slices = np.ones((A, J, N)), np.ones((A, J, N)), np.zeros((A, J, N))
+    gains, costs = np.zeros((2, A, J, parts, N))
+    for a, i in enumerate(order):
+        measure = base_measure(steps[i], market.weights, ATTENTION)
+        own = _Cells.of(market.providers[i], rules, steps[i], measure, sizes[i], parts)
+        shape[a] = k = own.at.size
+        at[a, :k], here[a, :k], ahead[a, :k] = own.at, own.here.T, own.ahead.T
+        slices[a, : k - 1], gains[a, : k - 1] = prices[i] * own.slices.T, own.gains.transpose(1, 2, 0)
+        costs[a, : k - 1] = prices[i] * own.costs.transpose(1, 2, 0)
+    bound = np.full(levels.size, np.inf)
+    caps = rules.total_cap * (1 + 1e-12), min(limit, np.finfo(float).max)
+    looked = sweep(market.weights, here, ahead, slices, gains, costs, at, shape, *caps, most, levels - REACH, bound)
+    return np.minimum.accumulate(bound[::-1])[::-1], looked
 
-    low, high = 0.0, float(nodes) / min(attention.values())
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.prod([float(n) for n in sizes(middle).values()]) <= nodes else (low, middle)
-    return sizes(low)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cells:
+    """The J cells of an axis between its grid points, the last one without end, and P parts of each of the others.
+
+    at : (J,) allotment at the first point. here, ahead : (N, J) survival there, and at the cell's last step.
+    slices : (N, J - 1) expected units from a point to the next.
+    gains : (N, J - 1, P) survival lost from the first point to the last step of a part.
+    costs : (N, J - 1, P) expected units from the first point to the beginning of a part.
+    """
+
+    at: FloatArray
+    here: FloatArray
+    ahead: FloatArray
+    slices: FloatArray
+    gains: FloatArray
+    costs: FloatArray
+
+    @staticmethod
+    def of(provider: Provider, rules: Rules, steps: Steps, measure: FloatArray, size: int, parts: int) -> _Cells:
+        """Points, and parts between them, that share a measure (G,) of the steps evenly."""
+        at, allotment = grid(steps, measure, size), np.append(0.0, steps.at)
+        point = np.searchsorted(allotment, at)
+        running = np.append(0.0, np.cumsum(measure))
+        shares = np.linspace(running[point[:-1]], running[point[1:]], parts + 1, axis=1)
+        edge = np.clip(np.searchsorted(running, shares), point[:-1, None] + 1, point[1:, None])
+        edge[:, 0], edge[:, -1] = point[:-1], point[1:]
+        here, spent = curves(provider, at, rules)
+        ahead, _ = curves(provider, allotment[np.append(point[1:] - 1, point[-1])], rules)
+        left, _ = curves(provider, allotment[edge[:, 1:].ravel() - 1], rules)
+        _, paid = curves(provider, allotment[edge[:, :-1].ravel()], rules)
+        cells = (len(here), point.size - 1, parts)
+        return _Cells(
+            at=at,
+            here=here,
+            ahead=ahead,
+            slices=np.diff(spent, axis=1),
+            gains=here[:, :-1, None] - left.reshape(cells),
+            costs=paid.reshape(cells) - spent[:, :-1, None],
+        )

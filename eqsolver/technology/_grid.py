@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.technology._steps import Steps
 
 
-def base_measure(steps: Steps, weights: FloatArray) -> FloatArray:
-    """(G,) share of attention each step deserves before any optimum is known: a third each by pass gained, money spent
-    and log allotment."""
+def base_measure(steps: Steps, weights: FloatArray, shares: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)) -> FloatArray:
+    """(G,) attention that each step deserves before any optimum is known: shares by pass gained, money spent, log allotment."""
     measure = np.zeros(steps.at.size)
     if not measure.size:  # it never solves anything within the cap
         return measure
     profile = steps.profile(weights)
-    for running in (profile.solved, profile.spent, np.log(steps.at / steps.at[0]) + 1.0):
-        measure += np.diff(running, prepend=0.0) / max(3 * running[-1], np.finfo(float).tiny)
+    for share, running in zip(shares, (profile.solved, profile.spent, np.log(steps.at / steps.at[0]) + 1.0), strict=True):
+        measure += share * np.diff(running, prepend=0.0) / max(running[-1], np.finfo(float).tiny)
     return measure
 
 
@@ -43,6 +44,23 @@ def grid(steps: Steps, measure: FloatArray, points: int) -> FloatArray:
 
 
 _LEVELLINGS = 8
+
+
+def spread_points(steps: Sequence[Steps], attention: Mapping[int, float], nodes: int) -> dict[int, int]:
+    """How many grid points each provider gets so that the product grid has at most so many nodes.
+
+    attention : by provider, > 0; points go in proportion, 2 at least, and no more than there are steps.
+    """
+    most = {i: steps[i].at.size + 1 for i in attention}
+
+    def sizes(scale: float) -> dict[int, int]:
+        return {i: int(min(max(scale * share, 2), most[i])) for i, share in attention.items()}
+
+    low, high = 0.0, float(nodes) / min(attention.values())
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.prod([float(n) for n in sizes(middle).values()]) <= nodes else (low, middle)
+    return sizes(low)
 
 
 def attention(steps: Steps, points: FloatArray, used: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from eqsolver.technology._curves import curves
 from eqsolver.technology._evaluate import PerLevel, bill
 from eqsolver.technology._hull import hull_of_nodes
 from eqsolver.technology._path import Block
-from eqsolver.technology._schedule import REACH, ahead, cheapest_reaching, corner_ahead, shortest_paths, trace
+from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_paths, trace
 from eqsolver.technology._technology import Technology
 
 NEAR = 0.01
@@ -65,21 +65,6 @@ def _arrivals(value: FloatArray, edges: Sequence[FloatArray], nodes: IntArray) -
         least = min(cost.values(), default=0.0)
         found += [(level, at, axis) for axis, at in before.items() if cost[axis] <= least * (1 + 1e-12)]
     return found
-
-
-def schedule_bound(made: Technology, prices: FloatArray, levels: FloatArray) -> FloatArray:
-    """(L,) money that no schedule can undercut at each level, on or off the grid; infinite where none reaches it.
-
-    Notes
-    -----
-    A path is charged for every grid interval that it completes, at the survival the other providers leave at the *next* grid
-    point, and needs only the far corner of the cell it ends in to reach the level. Both understate its cost. On an exact
-    grid nothing lies between the points and the shortest path itself is the bound.
-    """
-    edges, solved = weighted(made, prices), made.solved
-    if not made.exact:
-        edges, solved = ahead(edges), corner_ahead(solved)
-    return cheapest_reaching(solved, shortest_paths(edges), levels, made.allowed).cost
 
 
 def schedule_hull(made: Technology, prices: FloatArray) -> tuple[FloatArray, FloatArray]:

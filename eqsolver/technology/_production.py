@@ -10,11 +10,12 @@ from eqsolver.market import Market
 from eqsolver.technology import _fit, _policies
 from eqsolver.technology._evaluate import PerLevel
 from eqsolver.technology._fit import BestCascades
+from eqsolver.technology._give_away import give_away_bound
 from eqsolver.technology._path import cut
 from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
 from eqsolver.technology._steps import Steps
 from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
-from eqsolver.technology._wide import Wide, wide, wide_bound, wide_hull, wide_schedules
+from eqsolver.technology._wide import Wide, wide, wide_hull, wide_schedules
 from eqsolver.technology._wide_cascades import wide_cascades
 
 Production = Technology | Wide
@@ -97,11 +98,15 @@ def schedules(made: Production, prices: FloatArray, levels: FloatArray) -> PerLe
     return _policies.schedules(made, prices, levels)
 
 
-def schedule_bound(made: Production, prices: FloatArray, levels: FloatArray) -> FloatArray:
-    """(L,) money that no schedule over the providers in access can undercut at each level; infinite where none reaches it."""
-    if isinstance(made, Wide):
-        return wide_bound(made, prices, levels)
-    return _policies.schedule_bound(made, prices, levels)
+def schedule_bound(made: Production, prices: FloatArray, levels: FloatArray, found: PerLevel) -> FloatArray:
+    """(L,) money that no schedule over the providers in access can undercut at each level.
+
+    found : schedules known for these levels, the cheapest where the grid is exact: then they are the bound. Otherwise see
+    `give_away_bound`, of use for up to 10 providers that solve anything; the bound of `oracle` is another.
+    """
+    if made.exact:
+        return found.cost
+    return give_away_bound(made.market, made.rules, made.steps, made.access, prices, levels, found)
 
 
 def schedule_hull(made: Production, prices: FloatArray) -> tuple[FloatArray, FloatArray]:

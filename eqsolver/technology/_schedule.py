@@ -1,4 +1,4 @@
-"""The cheapest interleaving of providers: shortest paths on the product grid, and a bound for every path between its points."""
+"""The cheapest interleaving of providers: shortest paths on the product grid."""
 
 from __future__ import annotations
 
@@ -56,30 +56,6 @@ def shortest_paths(edges: Sequence[FloatArray]) -> FloatArray:
         value[rows] = along + arrival
     reached: FloatArray = value.reshape(edges[0].shape)
     return reached
-
-
-def ahead(edges: Sequence[FloatArray]) -> list[FloatArray]:
-    """Edge costs as if every *other* provider already stood one grid point further: what no path through the cell can beat."""
-    shifted = []
-    for axis, edge in enumerate(edges):
-        for other in range(edge.ndim):
-            if other != axis:
-                edge = _next(edge, other)
-        shifted.append(edge)
-    return shifted
-
-
-def _next(values: FloatArray, axis: int) -> FloatArray:
-    index = np.minimum(np.arange(values.shape[axis]) + 1, values.shape[axis] - 1)
-    shifted: FloatArray = np.take(values, index, axis=axis)
-    return shifted
-
-
-def corner_ahead(values: FloatArray) -> FloatArray:
-    """Values at the far corner j + (1, ..., 1) of every cell."""
-    for axis in range(values.ndim):
-        values = _next(values, axis)
-    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,10 +11,9 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology._evaluate import PerLevel
-from eqsolver.technology._give_away import give_away_bound, spread_points
+from eqsolver.technology._grid import spread_points
 from eqsolver.technology._hull import lower_hull
 from eqsolver.technology._levels import levels_below, offered_reach
-from eqsolver.technology._oracle import oracle
 from eqsolver.technology._path import Block, Path, Walk, walk
 from eqsolver.technology._policies import schedules
 from eqsolver.technology._pool import Pool
@@ -35,9 +34,6 @@ CORE_AMONG = 6
 CORE_NODES = 160_000
 NESTED, NESTED_NODES = 8, 1_000_000
 """Up to so many providers, the market without the one used least is searched first, down to CORE of them on a product grid."""
-
-BOUND_AXES = 8
-BOUND_NODES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,19 +276,6 @@ def wide_schedules(made: Wide, prices: FloatArray, levels: FloatArray) -> PerLev
             pool.offer(path)
     improve(pool, made.searched, made.detail, made.tolerance)
     return pool.policies()
-
-
-def wide_bound(made: Wide, prices: FloatArray, levels: FloatArray) -> FloatArray:
-    """(L,) money that no schedule over all providers in access can undercut: the better of the oracle and `give_away_bound`."""
-    bound = oracle(made.market, made.rules, made.usable, prices).at(levels)
-    if len(made.usable) > BOUND_AXES:
-        return bound
-    used = made.pool(prices, levels).policies()
-    finite = np.isfinite(used.cost)
-    bill = (used.units[finite] * prices).sum(axis=0)
-    share = {i: 0.15 + np.sqrt(float(bill[i] / max(bill.sum(), np.finfo(float).tiny))) for i in made.usable}
-    sizes = spread_points(made.steps, share, BOUND_NODES)
-    return np.maximum(bound, give_away_bound(made.market, made.rules, made.steps, prices, levels, sizes))
 
 
 def wide_hull(made: Wide, prices: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ from tiny_markets import RULES, markets
 from eqsolver import UsageError
 from eqsolver.market import Geometric, Market, Provider, Sampled
 from eqsolver.posted import Solution, solve
-from eqsolver.technology import oracle, rules, schedule_bound, technology
+from eqsolver.technology import oracle, rules, schedule_bound, schedules, technology
 
 Points = Sequence[tuple[Fraction, Fraction]]
 
@@ -189,7 +189,7 @@ def test_on_a_coarse_grid_the_bound_holds_and_costs_are_those_of_real_paths(poin
         assert (schedule <= cost * (1 + 1e-9) + 1e-12).all()
     paths_do_what_they_say(solution, by_luck)
     made = technology(market, points=points, **how)
-    raw = schedule_bound(made, market.prices, np.array(levels))
+    raw = schedule_bound(made, market.prices, np.array(levels), schedules(made, market.prices, np.array(levels)))
     assert (raw <= right + slack).all(), "schedule_bound itself holds, not only after it is capped at the cost found"
 
 

@@ -58,7 +58,7 @@ def test_every_provider_that_a_buyer_should_use_is_found(seed: int, providers: i
     assert loss.min() >= -1e-9, "nothing beats the exhaustive search"
     assert loss.max() <= 0.04
     assert loss.mean() <= 0.005
-    assert (schedule_bound(grown, market.prices, levels) <= optimum * (1 + 1e-9)).all(), "the printed bound is one"
+    assert (schedule_bound(grown, market.prices, levels, found) <= optimum * (1 + 1e-9)).all(), "the printed bound is one"
     used = {i for path in found.paths for i, _ in path}
     for i in range(providers):
         others = [name for k, name in enumerate(market.names) if k != i]
