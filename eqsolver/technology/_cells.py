@@ -11,28 +11,32 @@ from eqsolver._compiled import summing
 @summing
 def sweep(
     weights: FloatArray,
-    here: FloatArray,
     ahead: FloatArray,
+    drop: FloatArray,
+    least: FloatArray,
+    rate: FloatArray,
     slices: FloatArray,
     gains: FloatArray,
     costs: FloatArray,
     at: FloatArray,
     sizes: IntArray,
     cap: float,
-    limit: float,
     most: int,
     levels: FloatArray,
     best: FloatArray,
 ) -> int:
-    """Lower `best` to what reaching each level costs at least, if that is at most `limit`; see `give_away_bound` for why.
+    """Lower `best` to what reaching each level costs at least; see `give_away_bound` for why.
 
     Parameters
     ----------
     weights : (N,). sizes : (A,) cells of each axis, A >= 2; J is the largest of them.
-    here, ahead : (A, J, N) survival at a cell's first point, and at its last step. slices : (A, J, N) money for passing it.
+    ahead, drop : (A, J, N) survival at a cell's last step, and how much more survives at its first point.
+    least, rate : (A, J, N) the least money per problem solved of any attempt in a cell, and the least solved per money; on the
+        last axis the rate is the same in all cells.
+    slices : (A, J, N) money for passing a cell.
     gains, costs : (A, J, P, N) survival lost up to the end of each part of a cell, and money up to its beginning.
     at : (A, J) allotment at a cell's first point. cap : of their sum. most : cells to look at.
-    levels : (L,) increasing, REACH already allowed for. best : (L,) written.
+    levels : (L,) increasing, REACH already allowed for. best : (L,) finite, written; cells beyond the largest are left alone.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def sweep(
     Notes
     -----
     Cells come in lexicographic order and hand what they cost on to their successors, in a slab of the grid without its first
-    axis: a cell's place is its successor's along that axis. 2 N (A + 1) flops a cell, 3 N (A - 1) a row of the last axis.
+    axis: a cell's place is its successor's along that axis. About 5 N A flops a cell, 5 N A^2 a row of the last axis.
     """
     A, _, N = ahead.shape
     inner, last = sizes[A - 1], A - 1
@@ -54,6 +58,7 @@ def sweep(
     others, there = np.empty((A, N)), np.empty(N)
     gain, cost = np.empty((2, A, gains.shape[2]))
     c, looked = np.zeros(A, dtype=np.int64), 0
+    limit = best.max()
     for first in range(sizes[0]):
         c[0] = first
         for row in range(alive.size):
@@ -64,7 +69,12 @@ def sweep(
             allotted = 0.0
             for a in range(last):
                 allotted += at[a, c[a]]
-            _without_each(weights, ahead, slices, c, others, there)
+            there[:] = weights
+            for a in range(last):
+                there *= ahead[a, c[a]]
+                _price_along(a, weights, ahead, drop, least, rate, c, others[a])
+                others[a] *= slices[a, c[a]]
+            _price_along(last, weights, ahead, drop, least, rate, c, others[last])
             going_on = False
             for k in range(inner):
                 node = row * inner + k
@@ -81,13 +91,15 @@ def sweep(
                     unsolved += there[x] * ahead[last, k, x]
                 upto = np.searchsorted(levels, 1.0 - unsolved, side="right")
                 if upto > 0 and v < best[upto - 1]:
-                    solved = _parts(weights, here, ahead, gains, costs, c, gain, cost)
+                    solved = _parts(weights, ahead, drop, least, rate, gains, costs, c, gain, cost)
                     _end(v, solved, gain, cost, levels[:upto], best)
                 for a in range(last):
                     if c[a] + 1 < sizes[a]:
                         through = v
                         for x in range(N):
-                            through += others[a, x] * ahead[last, k, x]
+                            through += others[a, x] * _left(
+                                ahead[last, k, x], drop[last, k, x], least[last, k, x], rate[a, c[a], x]
+                            )
                         if through <= limit:
                             if a == 0:
                                 value[node], going_on = through, True
@@ -97,35 +109,45 @@ def sweep(
                 if k + 1 < inner:
                     through = v
                     for x in range(N):
-                        through += there[x] * slices[last, k, x]
+                        through += others[last, x] * slices[last, k, x]
                     value[node + 1] = min(value[node + 1], through)
             alive[row] = going_on
     return looked
 
 
 @summing
-def _without_each(
-    weights: FloatArray, ahead: FloatArray, slices: FloatArray, c: IntArray, others: FloatArray, there: FloatArray
+def _left(ahead: float, drop: float, least: float, rate: float) -> float:
+    """Survival at which another provider is charged: at the last step of a cell only if buying there first would be dearer."""
+    return ahead + min(least * rate, 1.0) * drop
+
+
+@summing
+def _price_along(
+    a: int,
+    weights: FloatArray,
+    ahead: FloatArray,
+    drop: FloatArray,
+    least: FloatArray,
+    rate: FloatArray,
+    c: IntArray,
+    price: FloatArray,
 ) -> None:
-    """Of all axes but the last: others[a] is the price of passing along a while the others stand at c, there what survives."""
-    A = c.size
-    for x in range(there.size):
-        product = weights[x]
-        for a in range(A - 1):
-            others[a, x] = product
-            product *= ahead[a, c[a], x]
-        there[x] = product
-        product = 1.0
-        for a in range(A - 2, -1, -1):
-            others[a, x] *= product * slices[a, c[a], x]
-            product *= ahead[a, c[a], x]
+    """What survives (N,) to pay along an axis while the others stand at c, whatever the last one does if that is another."""
+    price[:] = weights
+    for other in range(c.size - 1):
+        if other != a:
+            k = c[other]
+            for x in range(price.size):
+                price[x] *= _left(ahead[other, k, x], drop[other, k, x], least[other, k, x], rate[a, c[a], x])
 
 
 @summing
 def _parts(
     weights: FloatArray,
-    here: FloatArray,
     ahead: FloatArray,
+    drop: FloatArray,
+    least: FloatArray,
+    rate: FloatArray,
     gains: FloatArray,
     costs: FloatArray,
     c: IntArray,
@@ -135,27 +157,26 @@ def _parts(
     """What is solved at the first point of a cell; gain, cost : (A, P) written, of the parts of every axis, by all problems."""
     A, P = gain.shape
     N = weights.size
-    more, less = np.empty((2, A, N))
+    more, less = np.empty((2, N))
     solved = 0.0
-    for x in range(N):
-        before, after = weights[x], weights[x]
-        for a in range(A):
-            more[a, x], less[a, x] = before, after
-            before *= here[a, c[a], x]
-            after *= ahead[a, c[a], x]
-        solved += weights[x] - before
-        before, after = 1.0, 1.0
-        for a in range(A - 1, -1, -1):
-            more[a, x] *= before
-            less[a, x] *= after
-            before *= here[a, c[a], x]
-            after *= ahead[a, c[a], x]
     for a in range(A):
+        more[:], less[:] = weights, weights
+        for other in range(A):
+            if other != a:
+                for x in range(N):
+                    stays, goes, own = ahead[other, c[other], x], drop[other, c[other], x], least[a, c[a], x]
+                    theirs = least[other, c[other], x]
+                    first = theirs < own or (theirs == own and other < a)
+                    more[x] *= stays + goes
+                    less[x] *= stays if first else _left(stays, goes, theirs, rate[a, c[a], x])
+        if a == 0:
+            for x in range(N):
+                solved += weights[x] - more[x] * (ahead[0, c[0], x] + drop[0, c[0], x])
         for part in range(P):
             g, paid = 0.0, 0.0
             for x in range(N):
-                g += more[a, x] * gains[a, c[a], part, x]
-                paid += less[a, x] * costs[a, c[a], part, x]
+                g += more[x] * gains[a, c[a], part, x]
+                paid += less[x] * costs[a, c[a], part, x]
             gain[a, part], cost[a, part] = g, paid
     return solved
 

@@ -19,9 +19,11 @@ from eqsolver.technology._rules import Rules
 EVERYTHING = 10**9
 
 
-def on_cells(market: Market, terms: Rules, sizes: dict[int, int], levels: FloatArray, limit: float = np.inf) -> FloatArray:
-    steps = all_steps(market, terms)
-    bound, looked = bound_on_cells(market, terms, steps, sizes, market.prices, levels, limit=limit, most=EVERYTHING)
+def on_cells(
+    market: Market, terms: Rules, sizes: dict[int, int], levels: FloatArray, ceiling: float | FloatArray = np.inf
+) -> FloatArray:
+    steps, above = all_steps(market, terms), np.broadcast_to(ceiling, levels.shape)
+    bound, looked = bound_on_cells(market, terms, steps, sizes, market.prices, levels, above, EVERYTHING)
     assert 1 <= looked <= np.prod([float(n) for n in sizes.values()])
     return bound
 
@@ -115,7 +117,7 @@ def test_the_more_points_and_parts_the_closer_to_the_optimum(
 
 @settings(max_examples=60, deadline=None)
 @given(market=markets(), how=RULES, share=st.floats(0.1, 1.0))
-def test_what_lies_beyond_the_limit_changes_nothing_below_it(market: Market, how: dict, share: float) -> None:
+def test_what_lies_beyond_the_ceiling_changes_nothing_below_it(market: Market, how: dict, share: float) -> None:
     by_luck = tiny(market, **how)
     selling = [i for i in range(by_luck.sellers) if by_luck.stops(i)]
     assume(selling)
@@ -124,11 +126,9 @@ def test_what_lies_beyond_the_limit_changes_nothing_below_it(market: Market, how
     whole = on_cells(market, terms, sizes, levels)
     finite = whole[np.isfinite(whole)]
     assume(finite.size and finite.max() > 0)
-    limit = share * float(finite.max())
-    cut = on_cells(market, terms, sizes, levels, limit)
-    below = whole <= limit * (1 - 1e-9)
-    np.testing.assert_allclose(cut[below], whole[below], rtol=1e-9, atol=1e-12)
-    assert (cut[~below] >= limit * (1 - 1e-9)).all()
+    ceiling = np.minimum(share * float(finite.max()), np.linspace(1.5, 0.5, levels.size) * whole)
+    cut = on_cells(market, terms, sizes, levels, np.minimum.accumulate(ceiling[::-1])[::-1])
+    np.testing.assert_allclose(cut, np.minimum(whole, np.minimum.accumulate(ceiling[::-1])[::-1]), rtol=1e-9, atol=1e-12)
 
 
 def test_a_finer_grid_is_tried_until_the_work_is_used_up_or_the_bound_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
