@@ -22,7 +22,7 @@ AXES = 10
 FIRST_NODES, FINER = 20_000, 64
 """Nodes of the first product grid, and how many times more the next one has at most."""
 
-WORK, LEAST_CELLS = 60_000_000_000, 20_000
+WORK, LEAST_CELLS = 100_000_000_000, 20_000
 """Cells that are looked at, times problems, times the cube of the number of axes: a few seconds; and cells at least."""
 
 CLOSE = 1e-3
@@ -72,14 +72,14 @@ def give_away_bound(
 
         m_i (F_i(t_c+1) - F_i(t_c)) prod_l (h_l - s_il (h_l - a_l)).
 
-    Each pair of attempts changes places once at most, so these charges add up to no more than the schedule costs. Bring the parts
-    bought last in order of w / p, on each problem by itself: by the same token a part of i costs at least what it does at h_l -
-    s_il (h_l - a_l) of those that come after it, and at a_l of those before. Survival is a product, so what is solved is
-    submodular: together the parts solve at most what each would alone, all others at h. Cut slices into a few parts, charge each
-    up to its beginning for solving up to its end, and what is missing to a level costs at least a fractional knapsack over the
-    lower hulls of these pairs. Allotments sum to at least the points passed, so a schedule within the cap ends in a cell that is
-    within it. Hence the shortest path to a cell and through its parts to the level costs no more than the schedule does. With
-    every step a point, cells have no inside, and this is the optimum itself.
+    Each pair of attempts changes places once at most, so these charges add up to no more than the schedule costs. Bring the
+    parts bought last in order of w / p, on each problem by itself: by the same token a part of i costs at least what it does
+    at h_l - s_il (h_l - a_l) of those that come after it, and at a_l of those before. Survival is a product, so what is
+    solved is submodular: together the parts solve at most what each would alone, all others at h. Cut slices into a few
+    parts, charge each up to its beginning for solving up to its end, and what is missing to a level costs at least a
+    fractional knapsack over the lower hulls of these pairs. Allotments sum to at least the points passed, so a schedule
+    within the cap ends in a cell that is within it. Hence the shortest path to a cell and through its parts to the level
+    costs no more than the schedule does. With every step a point, cells have no inside, and this is the optimum itself.
 
     Only cells that a path gets to for no more than the dearest known policy are looked at, some percent of a grid of six
     providers: a schedule that leaves these is no cheaper than that policy. Grids are refined until that work is used up.
