@@ -131,7 +131,7 @@ def _at_levels(levels: FloatArray, curve: Best, found: Best, prices: FloatArray)
     paths: list[tuple[Block, ...]] = []
     cost, slope, level = [], [], []
     for listed, C in ((found.offers, curve.price), (found.schedules, curve.cost)):
-        rise = _slope(levels, C)
+        rise = slope_of(levels, C)
         kept = [u for u, path in enumerate(listed) if path and np.isfinite(C[u]) and C[u] > 0]
         paths += [listed[u] for u in kept]
         cost.append(C[kept])
@@ -146,7 +146,7 @@ def _at_levels(levels: FloatArray, curve: Best, found: Best, prices: FloatArray)
     )
 
 
-def _slope(levels: FloatArray, cost: FloatArray) -> FloatArray:
+def slope_of(levels: FloatArray, cost: FloatArray) -> FloatArray:
     """(L,) dC/du over a window; 0 where it cannot be taken."""
     known = np.isfinite(cost)
     if known.sum() < 2:

@@ -12,11 +12,13 @@ import numpy as np
 from eqsolver._base import UsageError
 from eqsolver.estimate._aims import Watched, aim, sold_from, watched
 from eqsolver.estimate._classes import Classes, largest_pass_error, reach_surplus
+from eqsolver.estimate._finish import Finish
 from eqsolver.estimate._groups import group_classes
 from eqsolver.estimate._improve import Fitted, improve, settle
 from eqsolver.estimate._margins import Best, Judged, cheapest, groups
 from eqsolver.estimate._misfit import Evidence, Misfit
 from eqsolver.estimate._play import Purchases, price_error, purchases
+from eqsolver.estimate._weights import DROPPED
 from eqsolver.market import Geometric, Market, Sampled
 
 SIZES = (12, 14, 16)
@@ -35,6 +37,10 @@ PRESSED = 0.88
 """Share of the tolerated pass error beyond which pass is pressed on."""
 NEARLY, HARDER = 0.75, 1.5
 """Levels whose margin is off by more than this share of the worst allowed weigh this much more in the next round."""
+FIRST_MOVE, FARTHER, NEARER, MOVES, LITTLE = 0.004, 1.7, 2.5, 20, 0.005
+"""By how much weights move at first, in all, where a goal is still missed after the last round of a size; by how much farther
+after a move that did half of what it promised, and nearer after one that did nothing; how often, at most; and a gain that is
+not worth another move once no goal is missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +142,8 @@ def calibrate(
     whatever the classes make too cheap is to cost what it costs in the logs), round by round, with three quarters of `classes`
     first and more only where the goals are not met. The cap is the unit of money throughout, so a currency changes nothing;
     a lower price of exceeding the pass tolerance is better for margins, so each round looks for the one at which both are as
-    close to their goals.
+    close to their goals. Where one is still missed after the last round of a size, the weights are moved by linear programs in
+    which the goal missed by most is missed by least, and what the classes then find cheapest is looked at before each move.
     """
     if classes < 1:
         raise UsageError(f"classes = {classes}: a specification needs at least 1 class")
@@ -176,7 +183,20 @@ def calibrate(
     )
     rng = np.random.default_rng(seed)
     tolerance = PRESSED * goals.pass_error
-    best: Calibration | None = None
+
+    def look(fitted: Fitted) -> _Round:
+        part = _specification(inside, fitted.classes, 1.0)
+        found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
+        play = [[purchases(part.restrict(w.logs.names), place, 1.0) for place in w.stalls] for w in watch]
+        made = _judged(_specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, play, goals, seed)
+        tell(
+            f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
+            f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst, "
+            f"gains as if prices were off by {100 * made.price_error:.1f} %"
+        )
+        return _Round(made=made, fitted=fitted, found=found, play=play)
+
+    best: _Round | None = None
     price = FIRST_PRICE
     for limit, turn in product(sizes, range(rounds)):
         aims = [aim(w) for w in watch]
@@ -187,35 +207,56 @@ def calibrate(
         before = (math.inf, math.inf)
         for _ in range(PRICES):
             price = math.sqrt(low * high) if low > 0 and high < math.inf else (low * REPRICED or min(high / REPRICED, price))
-            fitted = settle(pool, replace(misfit, price=price))
-            part = _specification(inside, fitted.classes, 1.0)
-            found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
-            play = [[purchases(part.restrict(w.logs.names), place, 1.0) for place in w.stalls] for w in watch]
-            made = _judged(
-                _specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, play, goals, seed
-            )
-            tell(
-                f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
-                f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst, "
-                f"gains as if prices were off by {100 * made.price_error:.1f} %"
-            )
-            if closest is None or _distance(made) < _distance(closest.made):
-                closest = _Round(made=made, fitted=fitted, found=found, play=play)
-            now_at = _distances(made)
-            if max(now_at) <= EASY and made.met:
-                return made
+            tried = look(settle(pool, replace(misfit, price=price)))
+            if closest is None or _distance(tried.made) < _distance(closest.made):
+                closest = tried
+            now_at = _distances(tried.made)
+            if max(now_at) <= EASY and tried.made.met:
+                return tried.made
             if shortened >= 0 and now_at[shortened] > HELPS * before[shortened]:
                 break
             before, shortened = now_at, int(np.argmax(now_at))
             low, high = (price, high) if shortened == 0 else (low, price)
         assert closest is not None, "there is a first price"
         now, price = closest.fitted, max(price, FIRST_PRICE)
-        if best is None or _distance(closest.made) < _distance(best):
-            best = closest.made
-        if best.met and turn == rounds - 1:
-            return best
+        if best is None or _distance(closest.made) < _distance(best.made):
+            best = closest
+        if turn == rounds - 1:
+            best = _finished(best, look, evidence, watch, goals)
+            if best.made.met:
+                return best.made
         watch = _sharpened(watch, closest.found, closest.play, goals)
     assert best is not None, "there is a round for every size"
+    return best.made
+
+
+def _finished(
+    start: _Round, look: Callable[[Fitted], _Round], evidence: Evidence, watch: Sequence[Watched], goals: Goals
+) -> _Round:
+    """Weights that miss goals of pass and margins by less: moved within a reach that grows while that does what it says."""
+    classes, best, reach = start.fitted.classes, start, FIRST_MOVE
+    if max(_distances(start.made)) <= 1:
+        return start
+    finish = Finish.of(classes, evidence, watch, pass_error=goals.pass_error, margin_error=goals.margin_worst)
+    finish.learn(start.found)
+    q = classes.weights
+    for _ in range(MOVES):
+        now = max(_distances(best.made))
+        moved = finish.moved(q, best.found, now, reach) if now > EASY else None
+        if moved is None:
+            break
+        weights = np.where(moved.weights > DROPPED, moved.weights, 0.0)
+        used = replace(classes, weights=weights / weights.sum()).take(weights > 0)
+        tried = look(replace(start.fitted, classes=used))
+        finish.learn(tried.found)
+        gained = now - max(_distances(tried.made))
+        if gained > 0:
+            best, q = tried, moved.weights
+            if now <= 1 and gained < LITTLE:
+                break
+            reach *= FARTHER if gained > (now - moved.foreseen) / 2 else 1.0
+        else:
+            reach /= NEARER
     return best
 
 

@@ -13,8 +13,9 @@ from scipy import special
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.estimate import Calibration, Goals, _calibrate, _improve, _margins, _play, calibrate
-from eqsolver.estimate._aims import aim, sold_from, watched
-from eqsolver.estimate._classes import FINEST, ODDS, Classes, jumps, pass_rows, steered, varied
+from eqsolver.estimate._aims import Watched, aim, sold_from, watched
+from eqsolver.estimate._classes import FINEST, ODDS, Classes, jumps, largest_pass_error, pass_rows, steered, varied
+from eqsolver.estimate._finish import Finish
 from eqsolver.estimate._groups import blended, group_classes, neighbours
 from eqsolver.estimate._improve import Fitted
 from eqsolver.estimate._margins import cheapest, listed_steps
@@ -81,6 +82,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_calibrate, "ROUNDS", 1)
     monkeypatch.setattr(_calibrate, "SIZES", (16,))
     monkeypatch.setattr(_calibrate, "GENERATIONS", 2)
+    monkeypatch.setattr(_calibrate, "MOVES", 2)
     monkeypatch.setattr(_improve, "VARIED", 100)
     monkeypatch.setattr(_improve, "BLENDED", 100)
     monkeypatch.setattr(_margins, "MAX_NODES", 10_000)
@@ -209,6 +211,7 @@ def test_the_price_of_pass_errors_is_bisected_within_a_round(quick: None, monkey
     told: list[str] = []
     monkeypatch.setattr(_calibrate, "settle", recorded)
     monkeypatch.setattr(_calibrate, "PRICES", 6)
+    monkeypatch.setattr(_calibrate, "MOVES", 0)
     monkeypatch.setattr(_calibrate, "HELPS", np.inf)
     goals = Goals(pass_error=0.002, margin_mean=0.002, margin_worst=0.004)
     calibrate(few_logs(), classes=8, goals=goals, progress=told.append)
@@ -467,6 +470,60 @@ def test_the_slope_of_a_class_is_what_its_weight_adds_to_the_misfit() -> None:
     expected = [(missed(h * row) - missed(-h * row)) / (2 * h) for row in misfit.rows(tried)]
     np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
     assert slope.min() < 0 < slope.max()
+
+
+def coarse_fit(seed: int) -> tuple[Calibration, Market, list[Watched], Evidence]:
+    """Eight classes for few logs, and what they are judged by."""
+    logs = few_logs()
+    watch = [watched(logs, logs.names, CAP)]
+    sampled = [p.odds for p in logs.providers if isinstance(p.odds, Sampled)]
+    evidence = Evidence.of(sampled, [p.spend for p in logs.providers], logs.weights, CAP, sold_from(watch, 2))
+    return calibrate(logs, classes=8, seed=seed), logs, watch, evidence
+
+
+@pytest.mark.parametrize("reach", [1e-4, 0.004, 0.1])
+def test_moved_weights_keep_what_they_foresee(quick: None, monkeypatch: pytest.MonkeyPatch, reach: float) -> None:
+    """Pass is linear in the weights, so the foreseen error bounds it at every step; nothing foreseen is worse than what is."""
+    monkeypatch.setattr(_calibrate, "MOVES", 0)
+    made, logs, watch, evidence = coarse_fit(0)
+    success, spend = (np.stack(rows) for rows in zip(*((p.odds.success, p.spend) for p in made.market.providers), strict=True))
+    classes = Classes(weights=made.market.weights, success=success, spend=spend)
+    goals = Goals()
+    finish = Finish.of(classes, evidence, watch, pass_error=goals.pass_error, margin_error=goals.margin_worst)
+    found = [cheapest(made.market, watch[0].levels, CAP)]
+    finish.learn(found)
+    now = max(_calibrate._distances(made))
+    moved = finish.moved(classes.weights, found, now, reach)
+    assert moved is not None
+    assert moved.foreseen <= now * (1 + 1e-6)
+    assert moved.weights.sum() == pytest.approx(1.0)
+    assert (moved.weights >= 0).all()
+    assert np.abs(moved.weights - classes.weights).sum() <= reach + 1e-6  # what the solver takes for equal
+    for i, provider in enumerate(logs.providers):
+        at = np.array([CAP])
+        np.testing.assert_allclose(
+            passed(replace(made.market, weights=moved.weights), provider.name, at),
+            passed(made.market, provider.name, at),
+            atol=1e-7,
+        )
+        after = replace(classes, weights=moved.weights).take(moved.weights > 0)
+        error = largest_pass_error(evidence.odds[i], evidence.spend[i], evidence.weights, after, i, CAP)
+        assert error <= moved.foreseen * goals.pass_error * (1 + 1e-3) + 1e-8
+    if reach == 0.1:
+        assert moved.foreseen < 0.9 * now, "and on these logs something can be foreseen"
+
+
+def test_moves_are_kept_only_where_the_goal_missed_by_most_is_missed_by_less(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missed(seed: int, moves: int) -> float:
+        monkeypatch.setattr(_calibrate, "MOVES", moves)
+        return max(_calibrate._distances(calibrate(few_logs(), classes=8, seed=seed)))
+
+    before, after = (np.array([missed(seed, moves) for seed in range(3)]) for moves in (0, 8))
+    assert (before > 1).all(), "otherwise nothing is to be moved"
+    assert (after <= before).all()
+    assert after.mean() < 0.98 * before.mean()
 
 
 @pytest.mark.parametrize("seed", range(3))
