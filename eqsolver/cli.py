@@ -245,6 +245,9 @@ def calibrate(
     single: Annotated[
         bool, typer.Option("--single", help="Classes may show single problems, odds and costs as logged, and fit better.")
     ] = False,
+    start: Annotated[
+        Path | None, typer.Option(metavar="spec.toml", help="Go on from its classes; with --rounds 0, move their weights only.")
+    ] = None,
     max_budget: MaxBudget = None,
     providers: Providers = None,
     teacher: Annotated[
@@ -277,6 +280,7 @@ def calibrate(
         if population is not None:
             market = replace(market, consumers=(Population(distribution="lognormal", parameters=population),))
 
+        begun = None if start is None else read_market([start], None, None, say)
         from eqsolver.estimate import calibrate as fit_market
 
         fit = fit_market(
@@ -285,6 +289,7 @@ def calibrate(
             least=least_classes,
             rounds=rounds,
             single=single,
+            start=begun,
             max_budget=max_budget,
             teacher=teacher,
             seed=seed,
@@ -299,6 +304,7 @@ def calibrate(
         "--least-classes": least_classes if least_classes > 1 else None,
         "--rounds": rounds,
         "--single": True if single else None,
+        "--start": start.name if start else None,
         "--max-budget": max_budget,
         "--providers": providers,
         "--teacher": teacher,

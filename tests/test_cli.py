@@ -340,6 +340,16 @@ def test_calibrate_writes_what_logs_cannot_tell_and_says_so_in_the_header(logs: 
     assert "best schedule's margin over 100 levels" in header
     assert "median 4 USD" in header
 
+    again = tmp_path / "again.toml"
+    asked = ["--start", made, "--rounds", "0", "--max-budget", "6", "--teacher", "strong"]
+    result = run("calibrate", logs, *asked, "-o", again)
+    assert result.exit_code in (0, 1), result.stderr
+    assert "--rounds 0 --start family.toml" in again.read_text()
+    assert len(load(again).weights) <= len(market.weights), "the same classes or fewer, at other weights"
+    result = run("calibrate", logs, *asked[:1], logs, *asked[2:], "-o", again)
+    assert result.exit_code == 2
+    assert "is given by logs, not by classes" in result.stderr
+
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),

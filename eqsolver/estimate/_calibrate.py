@@ -109,6 +109,7 @@ def calibrate(
     least: int = 1,
     rounds: int | None = None,
     single: bool = False,
+    start: Market | None = None,
     teacher: str | None = None,
     seed: int = 0,
     goals: Goals | None = None,
@@ -121,6 +122,7 @@ def calibrate(
     market : with logs of every provider. classes : the most classes; fewer are returned if they meet the goals.
     least : no size below it is tried. rounds : improvements at each size; default 3. single : classes may start as single
         problems, odds and costs as logged; otherwise none does, so that the specification may be shown without the logs.
+    start : a specification of the same providers to go on from; with no rounds only its weights are moved.
     max_budget : the cap up to which curves are to agree and which the specification states; default the market's.
     teacher : of a family of students: only pairs with it are fitted and judged, since nobody combines students. None: all.
     goals : errors small enough. seed : of the fit. progress : is told, in a line, of every step.
@@ -131,8 +133,8 @@ def calibrate(
 
     Raises
     ------
-    UsageError : no cap, `classes` or `rounds` below 1, `least` above `classes`, an unknown teacher or one without students, or
-        a provider that is given by classes already.
+    UsageError : no cap, `classes` or `rounds` below 1 (0 with a `start`), `least` above `classes`, an unknown teacher or one
+        without students, a provider that is given by classes already, or a start of other providers or without classes.
     NotCertified : a least-squares problem ended without an optimum.
 
     Notes
@@ -150,8 +152,8 @@ def calibrate(
     if least > classes:
         raise UsageError(f"least = {least}: is more than the most classes, {classes}")
     rounds = ROUNDS if rounds is None else rounds
-    if rounds < 1:
-        raise UsageError(f"rounds = {rounds}: must be at least 1")
+    if rounds < (1 if start is None else 0):
+        raise UsageError(f"rounds = {rounds}: must be at least 1" + (", or 0 with a start" if rounds == 0 else ""))
     cap = market.max_budget if max_budget is None else max_budget
     if cap is None:
         raise UsageError(
@@ -177,10 +179,12 @@ def calibrate(
     watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
     evidence = Evidence.of(logs, spend, market.weights, 1.0, sold_from(watch, len(logs)))
     sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
-    now = Fitted(
-        classes=group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single),
-        held=tuple(np.zeros(0) for _ in logs),
+    first = (
+        group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single)
+        if start is None
+        else _classes_of(start, market, cap)
     )
+    now = Fitted(classes=first, held=tuple(np.zeros(0) for _ in logs))
     rng = np.random.default_rng(seed)
     tolerance = PRESSED * goals.pass_error
 
@@ -196,7 +200,9 @@ def calibrate(
         )
         return _Round(made=made, fitted=fitted, found=found, play=play)
 
-    best: _Round | None = None
+    best = None if start is None else look(now)
+    if best is not None and (best.made.met or not rounds):
+        return _finished(best, look, evidence, watch, goals).made
     price = FIRST_PRICE
     for limit, turn in product(sizes, range(rounds)):
         aims = [aim(w) for w in watch]
@@ -228,6 +234,21 @@ def calibrate(
         watch = _sharpened(watch, closest.found, closest.play, goals)
     assert best is not None, "there is a round for every size"
     return best.made
+
+
+def _classes_of(start: Market, market: Market, cap: float) -> Classes:
+    """The classes of a specification, costs in units of the cap."""
+    if set(start.names) != set(market.names):
+        raise UsageError(f"start {start.name!r} is of {', '.join(start.names)}, not of {', '.join(market.names)}")
+    sellers = [start.providers[i] for i in start.positions(market.names, "start")]
+    odds = [p.odds for p in sellers if isinstance(p.odds, Geometric)]
+    if len(odds) < len(sellers):
+        raise UsageError(f"start {start.name!r} is given by logs, not by classes: name a specification")
+    return Classes(
+        weights=start.weights,
+        success=np.stack([o.success for o in odds]),
+        spend=np.stack([p.spend for p in sellers]) / cap,
+    )
 
 
 def _finished(

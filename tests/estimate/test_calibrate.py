@@ -513,6 +513,24 @@ def test_moved_weights_keep_what_they_foresee(quick: None, monkeypatch: pytest.M
         assert moved.foreseen < 0.9 * now, "and on these logs something can be foreseen"
 
 
+def test_a_calibration_goes_on_from_a_specification(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_calibrate, "MOVES", 0)
+    first = calibrate(few_logs(), classes=8)
+    same = calibrate(few_logs(), classes=8, start=first.market, rounds=0)
+    assert _calibrate._distances(same) == pytest.approx(_calibrate._distances(first))
+    turned = few_logs().restrict(["b", "a"])
+    assert _calibrate._distances(calibrate(turned, classes=8, start=first.market, rounds=0)) == pytest.approx(
+        _calibrate._distances(first)
+    ), "whatever the order of the providers"
+    better = calibrate(few_logs(), classes=8, start=first.market, rounds=1, seed=1)
+    assert _calibrate._distance(better) <= _calibrate._distance(first)
+    for start, message in ((KNOWN.restrict(["a"]), "is of a, not of a, b"), (few_logs(), "given by logs, not by classes")):
+        with pytest.raises(UsageError, match=message):
+            calibrate(few_logs(), classes=8, start=start)
+    with pytest.raises(UsageError, match="at least 1, or 0 with a start"):
+        calibrate(few_logs(), classes=8, rounds=0)
+
+
 def test_moves_are_kept_only_where_the_goal_missed_by_most_is_missed_by_less(
     quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
