@@ -22,8 +22,8 @@ AXES = 10
 FIRST_NODES, FINER = 20_000, 64
 """Nodes of the first product grid, and how many times more the next one has at most."""
 
-WORK, LEAST_CELLS = 100_000_000_000, 20_000
-"""Cells that are looked at, times problems, times the cube of the number of axes: a few seconds; and cells at least."""
+WORK, LEAST_CELLS, MOST_CELLS = 100_000_000_000, 20_000, 6_000_000
+"""Cells that are looked at, times problems, times the cube of the number of axes: some seconds; and cells at least, at most."""
 
 CLOSE = 1e-3
 """No finer grid is tried once the bound is this close to what is known, relatively, at every level."""
@@ -92,7 +92,7 @@ def give_away_bound(
     ceiling = np.where(known, found.cost, found.cost[known].max())
     bill = (found.units[known] * prices).sum(axis=0)
     attention = {i: UNUSED + float(np.sqrt(bill[i] / max(bill.sum(), np.finfo(float).tiny))) for i in usable}
-    most = max(int(WORK / (market.weights.size * len(usable) ** 3)), LEAST_CELLS)
+    most = int(np.clip(WORK / (market.weights.size * len(usable) ** 3), LEAST_CELLS, MOST_CELLS))
     nodes = float(FIRST_NODES)
     while True:
         sizes = spread_points(steps, attention, int(nodes))
