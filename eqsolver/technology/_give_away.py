@@ -25,6 +25,9 @@ FIRST_NODES, FINER = 20_000, 64
 WORK, LEAST_CELLS, MOST_CELLS = 100_000_000_000, 20_000, 6_000_000
 """Cells that are looked at, times problems, times the cube of the number of axes: some seconds; and cells at least, at most."""
 
+LONGEST = 2000
+"""Points of one axis, at most: every problem's curve is evaluated at each, and some times over at the parts between them."""
+
 CLOSE = 1e-3
 """No finer grid is tried once the bound is this close to what is known, relatively, at every level."""
 
@@ -93,15 +96,16 @@ def give_away_bound(
     bill = (found.units[known] * prices).sum(axis=0)
     attention = {i: UNUSED + float(np.sqrt(bill[i] / max(bill.sum(), np.finfo(float).tiny))) for i in usable}
     most = int(np.clip(WORK / (market.weights.size * len(usable) ** 3), LEAST_CELLS, MOST_CELLS))
+    most_points = {i: min(steps[i].at.size + 1, LONGEST) for i in usable}
     nodes = float(FIRST_NODES)
     while True:
-        sizes = spread_points(steps, attention, int(nodes))
+        sizes = {i: min(points, LONGEST) for i, points in spread_points(steps, attention, int(nodes)).items()}
         bound, looked = bound_on_cells(market, rules, steps, sizes, prices, levels, ceiling, most)
         if looked > most:
             return best
         best = np.maximum(best, bound)
         finer = min(0.75 * most / looked, FINER)
-        if finer < 1.5 or all(sizes[i] > steps[i].at.size for i in usable) or (best >= (1 - CLOSE) * found.cost)[known].all():
+        if finer < 1.5 or all(sizes[i] >= most_points[i] for i in usable) or (best >= (1 - CLOSE) * found.cost)[known].all():
             return best
         nodes *= finer
 
