@@ -64,8 +64,8 @@ class Growth:
             held, known = self._cost(row), list(self._paths)
             for number in np.unique(held[1][held[1] >= 0]):
                 pool.offer(known[number])
-            before = pool.cost.copy()
             improve(pool, made.searched, DETAIL, made.tolerance)
+            before = held[0]  # not the pool's at first: it also has what of a path is not held any more
             saved = 1.0 - np.divide(pool.cost, before, out=np.ones_like(before), where=np.isfinite(before) & (before > 0))
             self.shortfall = max(self.shortfall, float(saved.max()))
             for path in pool.held():

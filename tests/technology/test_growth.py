@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tiny_markets import markets
 
-from eqsolver.market import Geometric, Market, Provider
+from eqsolver.market import Geometric, Market, Provider, Sampled
 from eqsolver.technology import Growth, Wide, all_steps, grid_technology, rules, schedule_hull
 from eqsolver.technology._growth import ASIDE
 from eqsolver.technology._wide import wide
@@ -70,8 +70,22 @@ def begun(one: Market, kind: type[Growth] = Growth) -> Growth:
     return kind(wide(one, terms, steps, useful, points=None, tolerance=1e-3, levels=None), np.array([0.3, 0.6]))
 
 
+FEWER_HELD = Market(
+    name="a path of which only some is held",
+    providers=(
+        Provider(name="a", odds=Sampled(attempts=[1, 1, 1], successes=[0, 1, 0]), spend=[1.5, 1.0, 1.5]),
+        Provider(name="b", odds=Sampled(attempts=[1, 1, 1], successes=[0, 0, 0]), spend=[1.0, 1.0, 1.0]),
+        Provider(name="c", odds=Sampled(attempts=[1, 1, 3], successes=[0, 0, 1]), spend=[1.0, 1.5, 1.0]),
+    ),
+    weights=[0.25, 0.25, 0.5],
+    max_budget=2.0,
+    max_attempts=1,
+)
+
+
 @settings(max_examples=25, deadline=None)
 @given(one=markets(sellers=(3, 3)), prices=PRICES)
+@example(one=FEWER_HELD, prices=np.array([3.0, 0.5, 0.5]))
 def test_no_grown_policy_is_cheaper_than_the_best_and_growing_says_what_it_saved(one: Market, prices: np.ndarray) -> None:
     growth = begun(one)
     growth.grow(np.ones((1, 3)))
