@@ -36,11 +36,12 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Finish:
-    """What is linear in the weights of K given classes.
+    """What is linear in the weights of K given classes: pass, and what fixed policies solve and cost.
 
-    pass_error, margin_error : the goals, shares. passes : (B, K) pass of every class at every step of a provider, one provider
-    after the other. solved : (B,) of the logs. at_cap : (M, K). seen : per watched market, what each policy that was ever
-    cheapest solves and costs by class; it grows.
+    pass_error, margin_error : the goals, shares; that of the mean margin is judged, but is no part of the programs. passes :
+    (B, K) pass of every class at every step of a provider, one provider after the other. solved : (B,) of the logs. at_cap :
+    (M, K), which is to stay as it is. seen, known : per watched market, what policies solve and cost by class, and which were
+    ever cheapest at which level; these two grow with what is learned.
     """
 
     classes: Classes
@@ -55,7 +56,7 @@ class Finish:
 
     @staticmethod
     def of(classes: Classes, evidence: Evidence, watch: Sequence[Watched], *, pass_error: float, margin_error: float) -> Finish:
-        """Evaluate the classes wherever their pass or the logs' steps."""
+        """Evaluate pass wherever the classes' or the logs' rises."""
         passes, solved, at_cap = [], [], []
         for i, (o, w) in enumerate(zip(evidence.odds, evidence.spend, strict=True)):
             b = every_step(o, w, evidence.weights, classes, i, evidence.cap)

@@ -122,11 +122,11 @@ def bound_on_cells(
 ) -> tuple[FloatArray, int]:
     """The bound on a product grid with so many points per provider: (L,), and the cells looked at; see `give_away_bound`.
 
+    sizes : by provider, from 2 to the number of its steps and one.
     ceiling : (L,) what is more is not told apart from it. The bound is worth nothing if more than `most` cells were looked at.
     """
     from eqsolver.technology._cells import sweep  # here, since numba loads slowly
 
-    sizes = {i: min(points, steps[i].at.size + 1) for i, points in sizes.items()}
     longest, *rest = sorted(sizes, key=lambda i: (-sizes[i], market.names[i]))
     order = [longest, *rest[1:], *rest[:1]]  # the longest axis is not in the slab, the next one makes the longest rows
     A, J, N = max(len(order), 2), sizes[longest], market.weights.size  # a lone axis has a second one, of one cell, beside it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -23,8 +25,11 @@ def on_cells(
     market: Market, terms: Rules, sizes: dict[int, int], levels: FloatArray, ceiling: float | FloatArray = np.inf
 ) -> FloatArray:
     steps, above = all_steps(market, terms), np.broadcast_to(ceiling, levels.shape)
-    bound, looked = bound_on_cells(market, terms, steps, sizes, market.prices, levels, above, EVERYTHING)
-    assert 1 <= looked <= np.prod([float(n) for n in sizes.values()])
+    fitting = {i: min(points, steps[i].at.size + 1) for i, points in sizes.items()}
+    bound, looked = bound_on_cells(market, terms, steps, fitting, market.prices, levels, above, EVERYTHING)
+    cells = int(np.prod([float(points) for points in fitting.values()]))
+    assert looked <= cells, "each cell once"
+    assert looked == cells or np.isfinite(terms.total_cap) or np.isfinite(above).any(), "and all, where nothing is in the way"
     return bound
 
 
@@ -129,6 +134,25 @@ def test_what_lies_beyond_the_ceiling_changes_nothing_below_it(market: Market, h
     ceiling = np.minimum(share * float(finite.max()), np.linspace(1.5, 0.5, levels.size) * whole)
     cut = on_cells(market, terms, sizes, levels, np.minimum.accumulate(ceiling[::-1])[::-1])
     np.testing.assert_allclose(cut, np.minimum(whole, np.minimum.accumulate(ceiling[::-1])[::-1]), rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(market=markets(sellers=(2, 3)), how=RULES)
+def test_the_bound_follows_the_currency_and_not_the_order_of_providers(market: Market, how: dict) -> None:
+    by_luck = tiny(market, **how)
+    selling = [i for i in range(by_luck.sellers) if by_luck.stops(i)]
+    assume(selling)
+    levels, sizes = np.array(levels_of(by_luck.best_schedules())), dict.fromkeys(selling, 3)
+    bound = on_cells(market, rules(market, **how), sizes, levels)
+    dear = replace(
+        market,
+        providers=tuple(replace(p, spend=1024 * p.spend) for p in market.providers),
+        max_budget=None if market.max_budget is None else 1024 * market.max_budget,
+    )
+    np.testing.assert_allclose(on_cells(dear, rules(dear, **how), sizes, levels), 1024 * bound, rtol=1e-9)
+    turned = replace(market, providers=market.providers[::-1])
+    mirrored = {len(market.providers) - 1 - i: points for i, points in sizes.items()}
+    np.testing.assert_allclose(on_cells(turned, rules(turned, **how), mirrored, levels), bound, rtol=1e-9, atol=1e-12)
 
 
 def test_a_finer_grid_is_tried_until_the_work_is_used_up_or_the_bound_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
