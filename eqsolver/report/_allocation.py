@@ -60,10 +60,15 @@ def _why(choice: RadiusChoice, within: AmbiguitySet) -> str:
     """What spoke for a radius that was chosen from data."""
     told, parts, at = f"{within.called.capitalize()} {digits(choice.radius)}", choice.parts, choice.at
     if choice.rule == "bootstrap":
-        first = f"; at {digits(choice.radii[0])} it holds in {percent(choice.score[0], 0)} %" if at else ""
+        of = f"{parts} resamples of the problems"
+        if choice.keeps:
+            told += f": every radius tried from this one on keeps its worst-case promise in at least 95 % of {of}."
+        else:
+            told += f", the largest of {choice.radii.size} tried, keeps its worst-case promise in less than 95 % of {of}."
+        shares = (f"{digits(r)} {percent(s, 0)}" for r, s in zip(choice.radii, choice.score, strict=True))
         return (
-            f"{told}: the least robust of {choice.radii.size} tried whose worst case holds in 95 % of {parts} resamples of the "
-            f"problems (in {percent(choice.score[at], 0)} %{first})."
+            f"{told} A resample mixes the {choice.policies} policies that no other dominates on the sample; their thresholds "
+            f"stay. Share of resamples in which the promise is kept, %, by {within.called}: {', '.join(shares)}."
         )
     best = int(np.argmax(choice.score))
     told += f": on {parts} {'folds of the scenarios, each left out' if choice.of == 'scenarios' else choice.of}, it earns "

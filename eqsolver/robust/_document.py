@@ -80,6 +80,7 @@ def document(found: RobustAllocation) -> dict[str, Any]:
             "radius": numbers(told.radii),
             "score": numbers(told.score),
             "standard_error": numbers(told.behind) if told.rule == "kfold" else None,
+            "policies": told.policies,
         }
     if found.price is not None:
         curve = found.price

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray, UsageError
+from eqsolver._base import BoolArray, FloatArray, IntArray, UsageError
 from eqsolver.posted import halves
 from eqsolver.robust._board import Board, board
 from eqsolver.robust._candidates import undominated
@@ -33,9 +33,11 @@ class RadiusChoice:
     """A radius chosen from data, and what spoke for it.
 
     rule : see `chosen_radius`. radius : the one chosen. radii : (C,) those to choose from, the least robust first.
-    score : (C,) by radius: of `bootstrap` the share of resamples in which the worst case keeps its promise; of `kfold` the
-        margin on customers held out. behind : (C,) standard error of how far the score is behind the best; 0 of `bootstrap`.
+    score : (C,) by radius: of `bootstrap` the share of resamples in which this radius's own worst case keeps its promise; of
+        `kfold` the margin on customers held out.
+    behind : (C,) standard error of how far the score is behind the best; 0 of `bootstrap`.
     parts : how many resamples or folds. of : what they are made of.
+    policies : how many policies a resample may mix, of `bootstrap`; None of `kfold`, which makes its own in every fold.
     """
 
     rule: RadiusRule
@@ -45,6 +47,12 @@ class RadiusChoice:
     behind: FloatArray
     parts: int
     of: Literal["problems", "scenarios", "halves of the problems"]
+    policies: int | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Of `bootstrap`, whether the radius chosen keeps its promise in enough resamples; the largest may not."""
+        return self.rule == "kfold" or bool(self.score[self.at] >= COVERAGE)
 
     @property
     def at(self) -> int:
@@ -67,7 +75,8 @@ def chosen_radius(
 ) -> RadiusChoice:
     """The radius of a kind of set by one of two rules.
 
-    `bootstrap` : the least whose worst case keeps its promise in 95 % of resamples of the problems.
+    `bootstrap` : the least such that it and every larger one keep their promise in 95 % of resamples of the problems; the
+        largest if none does.
     `kfold` : the largest that earns on customers held out what the best one earns, to within a standard error.
 
     resamples, folds : how many of these, at most. points : radii to choose from. levels, selling : as of the board.
@@ -77,9 +86,11 @@ def chosen_radius(
     Notes
     -----
     *Bootstrap.* Each resample plays the sample and the sample the truth. The mixture that is robust on the resample promises
-    its worst case there; the promise is kept if the mixture's nominal margin on the sample is no less. With a larger radius
-    less is promised, so bisection over `radii` finds the least radius that keeps it, resample by resample; their 95 % point is
-    the answer. It insures against the luck of the sample, and against other customers only as far as the scenarios show them.
+    its worst case there; the promise is kept if the mixture's nominal margin on the sample is no less. A larger radius promises
+    less but may mix policies that earn less, so keeping the promise is not monotone in the radius: every radius is tried on
+    every resample. A resample mixes policies of the pool that no other dominates on the sample, abstaining among them; their
+    thresholds are not fitted to the resample. The radius insures against the luck of the sample, and against other customers
+    only as far as the scenarios show them.
 
     *K-fold.* Scenarios that share no problem are other customers: they are dealt into at most `folds` parts of about equal
     weight; at every radius all is fitted anew without a fold, and paid in it. Scenarios that are resamples of the same
@@ -114,7 +125,7 @@ def _by_bootstrap(
     drawn = np.random.default_rng(seed).multinomial(base.market.weights.size, base.market.weights, size=resamples)
     kept = undominated(made.margins)
     policies, truth = [made.policies[k] for k in kept], q0 @ made.margins[:, kept]
-    needed = np.empty(resamples, dtype=np.int64)
+    keeps = np.empty((resamples, grid.size), dtype=np.bool_)
     for b, counts in enumerate(drawn):
         mass = base.scenarios.shares * (counts / base.market.weights / base.market.weights.size)
         total = mass.sum(axis=1)
@@ -124,24 +135,31 @@ def _by_bootstrap(
         margins = board(
             base.market, base.rules, seen, steps=base.steps, access=base.access, selling=selling, levels=levels
         ).margins(policies)
-        low, high = 0, grid.size - 1
-        while low < high:
-            middle = (low + high) // 2
-            mixed = robust_mixture(margins, weights, within.at(float(grid[middle])), programs=made.programs)
-            held = float(truth @ mixed.weights) >= mixed.value - SAME
-            low, high = (low, middle) if held else (middle + 1, high)
-        needed[b] = low
+        start = None
+        for c, radius in enumerate(grid):
+            mixed = robust_mixture(margins, weights, within.at(float(radius)), programs=made.programs, start=start)
+            start = np.flatnonzero(mixed.weights)
+            keeps[b, c] = float(truth @ mixed.weights) >= mixed.value - SAME
         progress((b + 1) / resamples)
-    chosen = int(np.sort(needed)[int(np.ceil(COVERAGE * resamples)) - 1])
     return RadiusChoice(
         rule="bootstrap",
-        radius=float(grid[chosen]),
+        radius=float(grid[least_reliable(keeps)]),
         radii=grid,
-        score=np.array([(needed <= c).mean() for c in range(grid.size)]),
+        score=keeps.mean(axis=0),
         behind=np.zeros(grid.size),
         parts=resamples,
         of="problems",
+        policies=kept.size,
     )
+
+
+def least_reliable(keeps: BoolArray) -> int:
+    """The first of C radii from which on every radius keeps its promise in `COVERAGE` of the resamples; the last if none does.
+
+    keeps : (B, C) whether the promise is kept in a resample at a radius, the least robust first.
+    """
+    short = np.flatnonzero(keeps.mean(axis=0) < COVERAGE)
+    return min(int(short[-1]) + 1, keeps.shape[1] - 1) if short.size else 0
 
 
 def _by_folds(
