@@ -75,7 +75,8 @@ def robust(
         RadiusRule | None,
         typer.Option(
             help="With --auto-radius (implied): the least radius that, with every larger one, keeps its worst-case promise in "
-            "95 % of resamples of the problems (bootstrap, the default), or the largest that earns what the best one does on scenarios left out (kfold).",
+            "95 % of resamples of the problems (bootstrap, the default), or the largest that earns what the best one does on "
+            "scenarios left out (kfold).",
         ),
     ] = None,
     floor: Annotated[
