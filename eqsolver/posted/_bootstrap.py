@@ -1,49 +1,61 @@
-"""5-95 % bands of margins over resampled problems: policies held fixed, their paths followed under other weights."""
+"""5-95 % bands over resampled problems: policies held fixed, their paths followed under other weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray
+from eqsolver._base import FloatArray
+from eqsolver.posted._intervals import interval, margin_interval
 from eqsolver.technology import REACH, Block, Production, curves
 
 CHECKPOINTS = 1000
 """Points of a path at which resampled pass and cost are taken; a level is reached at the first that reaches it."""
 
-Group = Sequence[tuple[tuple[Block, ...], IntArray]]
-"""Policies that together cover the levels: a path, and which levels it is for."""
+Policies = tuple[Sequence[tuple[Block, ...]], Sequence[tuple[Block, ...]]]
+"""For each level the path of a policy, and the part of it that is bought: up to where it reaches the level; empty if never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bands:
+    """5 % and 95 % points over resamples, (2, L) each, of a policy for each of L levels; nan where it does not reach its level.
+
+    margin : of its path, followed until it reaches the level in the resample; see `margin_interval`.
+    buy_cost, solved : of the path as it was cut: money per problem, and the share of the problems that it solves.
+    """
+
+    margin: FloatArray
+    buy_cost: FloatArray
+    solved: FloatArray
 
 
 def bands(
     made: Production,
     prices: FloatArray,
     levels: FloatArray,
-    groups: Sequence[Group],
+    kinds: Sequence[Policies],
     *,
     resamples: int,
     seed: int,
     progress: Callable[[float], None] = lambda share: None,
-) -> list[FloatArray]:
-    """5 % and 95 % points of each group's margin at each level.
+) -> list[Bands]:
+    """Bands of each kind of policy.
 
     Parameters
     ----------
-    prices : (M,) multipliers. levels : (L,) increasing. groups : policies by level, see `Group`.
+    prices : (M,) multipliers. levels : (L,) increasing. kinds : of policies, see `Policies`.
     resamples : of the N problems, drawn with replacement by their weights. seed : of the generator.
-
-    Returns
-    -------
-    per group (2, L), nan where no resample has a market price.
 
     Notes
     -----
-    A path that was cut at its level is followed on to the cap, since a resample may need more. Offers and policies are taken on
-    the same resamples, so the band is that of their ratio. Work is GEMMs of N x checkpoints x resamples.
+    A path that was cut at its level is followed on to the cap for its margin, since a resample may need more. Offers and
+    policies are taken on the same resamples. Policies stay as they were fitted: bands are the luck of the sample in what a
+    policy delivers, not that of the fit. Work is GEMMs of N x checkpoints x resamples.
     """
     market, Q = made.market, made.market.resampled(resamples, np.random.default_rng(seed)).T
-    total = sum(len(group) for group in groups) + len(market.providers)
+    total = sum(len(set(paths)) for paths, _ in kinds) + len(market.providers)
     done = 0
 
     def advance() -> None:
@@ -51,29 +63,26 @@ def bands(
         done += 1
         progress(done / total)
 
-    price = np.full((levels.size, resamples), np.inf)
+    offered = np.full((len(market.providers), levels.size, resamples), np.inf)
     for i in range(len(market.providers)):
         if made.steps[i].at.size:
-            np.minimum(price, path_costs(made, alone(made, i), prices, levels, Q), out=price)
+            offered[i] = path_costs(made, alone(made, i), prices, levels, Q)
         advance()
     found = []
-    for group in groups:
-        margin = np.full((levels.size, resamples), np.nan)
-        for path, where in group:
-            if path:
-                cost = path_costs(made, extended(made, path), prices, levels[where], Q)
-                with np.errstate(invalid="ignore"):
-                    margin[where] = np.where(np.isfinite(price[where]), np.maximum(1.0 - cost / price[where], 0.0), np.nan)
+    for paths, parts in kinds:
+        cost, fixed = np.full((levels.size, resamples), np.inf), np.full((2, levels.size, resamples), np.nan)
+        for path in dict.fromkeys(paths):
+            where = [level for level, other in enumerate(paths) if other == path and parts[level]]
+            if where:
+                cost[where] = path_costs(made, extended(made, path), prices, levels[where], Q)
+            for level in where:
+                fixed[:, level] = followed(made, parts[level], prices, Q)[:, -1]
             advance()
-        found.append(_percentiles(margin))
+        margin, reached = np.full((2, levels.size), np.nan), np.array([bool(part) for part in parts])
+        margin[:, reached] = margin_interval(cost[reached], offered[:, reached])
+        solved, spent = (interval(row) for row in fixed)
+        found.append(Bands(margin=margin, buy_cost=spent, solved=solved))
     return found
-
-
-def _percentiles(margin: FloatArray) -> FloatArray:
-    band = np.full((2, len(margin)), np.nan)
-    some = np.isfinite(margin).any(axis=1)
-    band[:, some] = np.nanpercentile(margin[some], [5, 95], axis=1)
-    return band
 
 
 def alone(made: Production, provider: int) -> tuple[Block, ...]:
@@ -95,14 +104,27 @@ def path_costs(made: Production, path: tuple[Block, ...], prices: FloatArray, le
     levels : (L,) the same for every column, or (L, B) a column's own. Q : (N, B), see `Market.resampled`.
     """
     wanted = np.broadcast_to(levels.reshape(len(levels), -1), (len(levels), Q.shape[1]))
+    solved, cost = followed(made, _checkpoints(made, path, levels), prices, Q)
+    result = np.full(wanted.shape, np.inf)
+    for b in range(Q.shape[1]):
+        at = np.searchsorted(solved[:, b], wanted[:, b] - REACH)
+        reached = at < len(solved)
+        result[reached, b] = cost[at[reached], b]
+    return result
+
+
+def followed(made: Production, stops: Sequence[Block], prices: FloatArray, Q: FloatArray) -> FloatArray:
+    """(2, K + 1, B) share solved and money spent at the start of a path and at each of K stops, under each column of weights.
+
+    stops : provider and what it has been allotted by then. Q : (N, B), see `Market.resampled`.
+    """
     market, rules = made.market, made.rules
-    stops = _checkpoints(made, path, levels)
     allotted = np.zeros((len(market.providers), len(stops) + 1))
     for k, (i, b) in enumerate(stops):
         allotted[:, k + 1] = allotted[:, k]
         allotted[i, k + 1] = b
     mover = np.array([i for i, _ in stops])
-    solved, cost = np.zeros((len(stops) + 1, Q.shape[1])), np.zeros((len(stops) + 1, Q.shape[1]))
+    found = np.zeros((2, len(stops) + 1, Q.shape[1]))
     rows = max(16, 2**22 // (len(stops) + 1))
     for start in range(0, len(Q), rows):
         block = np.arange(start, min(start + rows, len(Q)))
@@ -121,14 +143,9 @@ def path_costs(made: Production, path: tuple[Block, ...], prices: FloatArray, le
                 if other != i:
                     others *= factors[other][:, here + 1]
             spent[:, here + 1] = rises[i][:, here] * others
-        solved += (1.0 - standing).T @ Q[block]
-        cost += np.cumsum(spent, axis=1).T @ Q[block]
-    result = np.full(wanted.shape, np.inf)
-    for b in range(Q.shape[1]):
-        at = np.searchsorted(solved[:, b], wanted[:, b] - REACH)
-        reached = at < len(solved)
-        result[reached, b] = cost[at[reached], b]
-    return result
+        found[0] += (1.0 - standing).T @ Q[block]
+        found[1] += np.cumsum(spent, axis=1).T @ Q[block]
+    return found
 
 
 def _checkpoints(made: Production, path: tuple[Block, ...], levels: FloatArray) -> list[Block]:

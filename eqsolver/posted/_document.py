@@ -37,8 +37,10 @@ def document(solved: Solution) -> dict[str, Any]:
             "revenue_share": by_name(sold.revenue_share[:-1]) | {"arbitrageur": numbers(sold.revenue_share[-1])},
             "revenue_change": numbers(sold.revenue_change),
         }
-        if outcome.margin_band is not None:
-            found["margin_p05"], found["margin_p95"] = (numbers(row) for row in outcome.margin_band)
+        if outcome.bands is not None:
+            known = np.where(np.isfinite(sold.margin), outcome.bands.margin, np.nan)
+            for name, band in (("margin", known), ("buy_cost", outcome.bands.buy_cost), ("pass", outcome.bands.solved)):
+                found[f"{name}_p05"], found[f"{name}_p95"] = (numbers(row) for row in band)
         return found
 
     def mean(values: float) -> float | None:

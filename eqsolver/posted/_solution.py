@@ -11,6 +11,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Estimate, Market
+from eqsolver.posted._bootstrap import Bands
 from eqsolver.posted._cross_fit import OutOfSample
 from eqsolver.posted._offers import Offers
 from eqsolver.posted._resale import Resale
@@ -27,12 +28,12 @@ class PolicyOutcome:
     """One kind of policy at every level.
 
     paths : L paths of (position of provider, allotment) blocks; empty for mixtures. resale : what it earns, and who else earns.
-    margin_band : (2, L) 5 % and 95 % points of its margin over resampled problems, its path held fixed; None without bootstrap.
+    bands : 5 % and 95 % points over resampled problems, the policies held fixed; None without bootstrap.
     """
 
     paths: tuple[tuple[Block, ...], ...]
     resale: Resale
-    margin_band: FloatArray | None
+    bands: Bands | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Arbitrageur, Estimator, Market
-from eqsolver.posted._bootstrap import bands
+from eqsolver.posted._bootstrap import Bands, bands
 from eqsolver.posted._cross_fit import check_sample, cross_fit
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import resale
@@ -81,7 +81,8 @@ def solve(
     prices : price multipliers to use instead of the market's.
     evaluated : a cascade to evaluate beside the optimal ones: (provider, threshold), first bought from first.
     undercutting : factor and number of rounds.
-    bootstrap : number of resamples of the problems for 5-95 % bands of margins; 0 is none. seed : of all draws.
+    bootstrap : number of resamples of the problems for 5-95 % bands of margins, buy costs and pass; 0 is none.
+    seed : of all draws.
     cross_fits : how often the problems of logs are halved, for the single cascade's margin on the half it was not fitted to.
     points, tolerance : of the grid, see `technology`.
     progress : called as work advances.
@@ -154,16 +155,13 @@ def solve(
     say("oracle", 0.65)
     knowing = oracle(market, terms, made.access, m)
 
-    groups = [
-        [(fitted.path, np.arange(u.size))],
-        [(path, np.array([level])) for level, path in enumerate(per_level.paths)],
-        [(path, np.array([level])) for level, path in enumerate(schedule.paths)],
-        [] if wanted is None else [(wanted.path, np.arange(u.size))],
-    ]
-    margins: Sequence[FloatArray | None] = [None] * len(groups)
+    kinds = [([fitted.path] * u.size, single.paths), *((best.paths, best.paths) for best in (per_level, schedule))]
+    if wanted is not None and own is not None:
+        kinds.append(([wanted.path] * u.size, own.paths))
+    spread: Sequence[Bands | None] = [None] * len(kinds)
     if bootstrap:
-        margins = bands(
-            made, m, u, groups, resamples=bootstrap, seed=seed, progress=lambda share: say("bootstrap", 0.7 + 0.2 * share)
+        spread = bands(
+            made, m, u, kinds, resamples=bootstrap, seed=seed, progress=lambda share: say("bootstrap", 0.7 + 0.2 * share)
         )
     honest = None
     if cross_fits:
@@ -171,11 +169,11 @@ def solve(
             market, terms, access=access, splits=cross_fits, seed=seed, progress=lambda share: say("halving", 0.9 + 0.1 * share)
         )
 
-    def outcome(policies: PerLevel, band: FloatArray | None) -> PolicyOutcome:
-        return PolicyOutcome(paths=policies.paths, resale=resale(asks, m, [policies.units.T]), margin_band=band)
+    def outcome(policies: PerLevel, band: Bands | None) -> PolicyOutcome:
+        return PolicyOutcome(paths=policies.paths, resale=resale(asks, m, [policies.units.T]), bands=band)
 
-    cascade = outcome(single, margins[0])
-    evaluation = None if own is None else outcome(own, margins[3])
+    cascade = outcome(single, spread[0])
+    evaluation = None if own is None else outcome(own, spread[3])
     used = cascade if evaluation is None else evaluation
     sold_for = used.resale.buy_cost
     factor, rounds = undercutting
@@ -191,9 +189,9 @@ def solve(
         offers=asks,
         fitted=fitted,
         cascade=cascade,
-        cascade_per_level=outcome(per_level, margins[1]),
+        cascade_per_level=outcome(per_level, spread[1]),
         schedule=ScheduleOutcome(
-            policy=outcome(schedule, margins[2]),
+            policy=outcome(schedule, spread[2]),
             gap=np.where(np.isfinite(schedule.cost), gap, np.nan),
             mixed_buy_cost=mixed_cost,
             mixed_margin=mixed_margin,
@@ -274,4 +272,4 @@ def _arbitrageur(main: Production, who: Arbitrageur, asks: Offers, points: int |
         best = nondecreasing(made, cheaper(schedules(made, m, u), _alone(made, asks)), m, u)
         shares, units, paths = [1.0], [best.units.T], best.paths
     sold = resale(asks, m, units, shares, who.overhead)
-    return ArbitrageurOutcome(overhead=who.overhead, policy=PolicyOutcome(paths=paths, resale=sold, margin_band=None))
+    return ArbitrageurOutcome(overhead=who.overhead, policy=PolicyOutcome(paths=paths, resale=sold, bands=None))

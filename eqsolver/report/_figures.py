@@ -75,8 +75,8 @@ def _margins(solution: Solution) -> Figure:
     level_axis(axes, u)
     for colour, (name, outcome) in zip(("#7F7F7F", "#E69F00", "#56B4E9", "#009E73"), _last_four(solution), strict=False):
         line(axes, u, outcome.resale.margin, color=colour, linestyle=POLICIES[name], linewidth=1.6, label=name)
-        if outcome.margin_band is not None and name in ("cascade", "schedule"):
-            low, high = (finite(np.where(np.isfinite(outcome.resale.margin), row, np.nan)) for row in outcome.margin_band)
+        if outcome.bands is not None and name in ("cascade", "schedule"):
+            low, high = (finite(np.where(np.isfinite(outcome.resale.margin), row, np.nan)) for row in outcome.bands.margin)
             axes.fill_between(u, low, high, color=colour, alpha=0.15, linewidth=0, label=f"{name}, band")
     best = float(solution.offers.reach.max())
     if solution.levels[0] <= best < solution.levels[-1]:

@@ -107,11 +107,18 @@ class _Page:
         groups = [Group("market", ("price",), (self.prices(solution.offers.market_price),))]
         for label, outcome in solution.policies().items():
             columns = {"cost": self.prices(outcome.resale.buy_cost), "margin %": self.shares_of(outcome.resale.margin)}
-            if outcome.margin_band is not None and label != "cascade per level":
-                columns["5-95 %"] = self.band(np.where(np.isfinite(outcome.resale.margin), outcome.margin_band, np.nan))
+            if outcome.bands is not None and label != "cascade per level":
+                columns["5-95 %"] = self.band(np.where(np.isfinite(outcome.resale.margin), outcome.bands.margin, np.nan))
             groups.append(Group(TITLES[label], tuple(columns), tuple(columns.values())))
         groups.append(Group("oracle", ("cost",), (self.prices(solution.oracle_cost),)))
         self.table(f"Buy cost and margin of each kind of policy, {self.unit}", groups)
+        resamples = solution.options.get("bootstrap", 0)
+        if resamples:
+            self.line(
+                f"5-95 %: over {counted(resamples, 'resample')} of the problems, with policies as they were fitted; the "
+                "luck of the fit is not in these bands.",
+                "dim",
+            )
 
     def margins(self) -> None:
         solution = self.solution
