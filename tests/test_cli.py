@@ -55,6 +55,7 @@ KEYS = [
         "problems",
         "dropped",
         "dropped_because",
+    "notes",
         "providers",
         "levels",
         "provider_cost",

@@ -12,7 +12,7 @@ from scipy import special
 from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.estimate._mixture import best_mixture
 from eqsolver.estimate._prior import beta_log_odds, beta_prior
-from eqsolver.market import Estimated, Estimator, Market, Sampled
+from eqsolver.market import Estimated, Estimator, Market, Sampled, capped
 
 MOST_COMPONENTS = 2000
 """Components of the dictionary; of more problems, that many evenly spaced ones of their sorted records."""
@@ -69,7 +69,7 @@ class Beta:
             c, f = _counts(log)
             likelihood += float(market.weights @ beta_log_odds(c, f, a, b))
             providers.append(replace(provider, odds=Estimated(alpha=a + c, beta=b + f)))
-        made = replace(market, providers=tuple(providers))
+        made = replace(capped(market), providers=tuple(providers))
         return Fit(market=made, estimator=self.name, prior=prior, log_likelihood=likelihood, gap=0.0, components=1)
 
 
@@ -123,7 +123,7 @@ class Npml:
         used = np.flatnonzero(best.weights)
         problem, component, share = _posterior(likelihood[:, used] + np.log(best.weights[used]), self.kept)
         component = used[component]
-        classes = market.divided(problem, q[problem] * share)
+        classes = capped(market).divided(problem, q[problem] * share)
         providers = tuple(
             replace(
                 provider,

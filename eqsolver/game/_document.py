@@ -21,6 +21,7 @@ def document(solved: Equilibrium) -> dict[str, Any]:
     return {
         "market": market.name,
         "unit": market.unit,
+        "notes": list(market.notes),
         "players": [market.names[i] for i in solved.players],
         "marginal_costs": {p.name: p.marginal_cost for p in market.providers},
         "consumers": [{"kind": type(c).__name__.lower(), **asdict(c)} for c in solved.consumers],

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from eqsolver.market._arbitrageurs import Arbitrageur, Policy, Regime
 from eqsolver.market._consumers import Consumers, Population, Target, Value
-from eqsolver.market._estimator import Estimate, Estimator
+from eqsolver.market._estimator import Estimate, Estimator, believed, capped
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Estimated, Geometric, Odds, Sampled
 from eqsolver.market._provider import Provider
+from eqsolver.market._stopping import StoppingTest, log_notes
 
 if TYPE_CHECKING:
     from eqsolver.market._fields import schema
@@ -33,10 +34,14 @@ __all__ = [
     "Provider",
     "Regime",
     "Sampled",
+    "StoppingTest",
     "Target",
     "Value",
+    "believed",
+    "capped",
     "load",
     "log_fields",
+    "log_notes",
     "read_logs",
     "read_spec",
     "schema",

@@ -17,6 +17,7 @@ from eqsolver.market._faults import fault, first_fault, not_utf8, shown, unreada
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Sampled
 from eqsolver.market._provider import Provider
+from eqsolver.market._stopping import log_notes
 
 MOST_ATTEMPTS = 10**9
 """More attempts than anyone makes on one problem: a larger number is a mistake."""
@@ -46,12 +47,14 @@ class _Columns:
         self.line = array("q", bytes(8 * problems))
         self.attempts = array("q", bytes(8 * problems))
         self.successes = array("q", bytes(8 * problems))
+        self.ends = array("b", bytes(problems))
         self.spend = array("d", bytes(8 * problems))
 
     def grow(self) -> None:
         self.line.append(0)
         self.attempts.append(0)
         self.successes.append(0)
+        self.ends.append(0)
         self.spend.append(0.0)
 
 
@@ -99,7 +102,9 @@ def read_logs(
     for file, log in logs.items():
         attempts, successes = np.frombuffer(log.attempts, np.int64)[kept], np.frombuffer(log.successes, np.int64)[kept]
         spend = np.frombuffer(log.spend)[kept]
-        sellers.append(Provider(name=file.stem, odds=Sampled(attempts=attempts, successes=successes), spend=spend))
+        ends = np.frombuffer(log.ends, np.int8)[kept]
+        odds = Sampled(attempts=attempts, successes=successes, ends=None if (ends < 0).any() else ends > 0)
+        sellers.append(Provider(name=file.stem, odds=odds, spend=spend))
     ids = list(index)
     return Market(
         name=name or _common_name(files),
@@ -108,6 +113,7 @@ def read_logs(
         problems=tuple(ids[x] for x in kept),
         unit=unit or "USD",
         dropped=_reasons(line, [file.stem for file in files]),
+        notes=log_notes(sellers),
     )
 
 
@@ -175,6 +181,7 @@ def _read(path: Path, index: dict[str, int]) -> _Columns:
                 elif lines[x]:
                     raise fault(path, f"line {number}", f"id = {shown(entry.id)} is on line {lines[x]} already")
                 lines[x], log.attempts[x], log.successes[x], log.spend[x] = number, n, c, w
+                log.ends[x] = -1 if isinstance(entry.attempts, int) else entry.attempts[-1]
     except (OSError, ValueError) as error:
         if isinstance(error, MarketError):
             raise

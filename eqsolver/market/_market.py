@@ -13,7 +13,9 @@ from eqsolver._base import FloatArray, IntArray, MarketError
 from eqsolver.market._arbitrageurs import Arbitrageur, Regime
 from eqsolver.market._checks import ROUNDING, WEIGHT_TOLERANCE, check, one_axis, positive, read_only, read_only_counts
 from eqsolver.market._consumers import Consumers
+from eqsolver.market._odds import Sampled
 from eqsolver.market._provider import Provider
+from eqsolver.market._stopping import log_notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +32,7 @@ class Market:
     dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
     origin : (N,) which problem each class is a part of, counted from 0: an estimator may believe of one problem that it is
         one of several classes. Resamples draw such classes together. None: each class is a problem of its own.
+    notes : what a reader of any answer must know of the logs, a line each, see `log_notes`; no answer depends on them.
     """
 
     name: str
@@ -44,9 +47,10 @@ class Market:
     regimes: tuple[Regime, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     origin: IntArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for column in ("providers", "problems", "arbitrageurs", "consumers", "regimes"):
+        for column in ("providers", "problems", "arbitrageurs", "consumers", "regimes", "notes"):
             object.__setattr__(self, column, tuple(getattr(self, column)))
         object.__setattr__(self, "dropped", dict(self.dropped))
         if not self.providers:
@@ -127,7 +131,9 @@ class Market:
         arbitrageurs = tuple(
             replace(a, access=None if a.access is None else tuple(n for n in a.access if n in names)) for a in self.arbitrageurs
         )
-        return replace(self, providers=tuple(self.providers[i] for i in kept), arbitrageurs=arbitrageurs)
+        providers = tuple(self.providers[i] for i in kept)
+        notes = log_notes(providers) if all(isinstance(p.odds, Sampled) for p in providers) else self.notes
+        return replace(self, providers=providers, arbitrageurs=arbitrageurs, notes=notes)
 
     def at_prices(self, prices: Mapping[str, float]) -> Market:
         """The same market with some price multipliers replaced; a `MarketError` for an unknown name or a bad price."""
@@ -160,7 +166,7 @@ class Market:
         """A hash of all that an answer about the market may depend on, but for its name."""
         found = hashlib.sha256()
         for p in self.providers:
-            for array in (*(getattr(p.odds, column) for column in p.odds.__slots__), p.spend):
+            for array in (*(getattr(p.odds, column) for column in p.odds.__slots__ if column != "ends"), p.spend):
                 found.update(np.ascontiguousarray(array).tobytes())
             found.update(repr((p.name, type(p.odds).__name__, p.marginal_cost, p.price, p.highest_price)).encode())
         for array in (self.weights, *(() if self.origin is None else (self.origin,))):

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray, MarketError
+from eqsolver._base import BoolArray, FloatArray, IntArray, MarketError
 from eqsolver.market._checks import check, one_axis, read_only, read_only_counts
 
 
@@ -44,10 +44,13 @@ class Sampled:
 
     attempts : (N,) number n of attempts made, counts >= 1.
     successes : (N,) number c of them that were verified, 0 <= c <= n.
+    ends : (N,) whether the last attempt succeeded; None if outcomes are known by their numbers only. It shows how attempts
+        were stopped; no answer depends on it.
     """
 
     attempts: IntArray
     successes: IntArray
+    ends: BoolArray | None = None
 
     def __post_init__(self) -> None:
         for column in ("attempts", "successes"):
@@ -58,6 +61,12 @@ class Sampled:
             raise MarketError(f"attempts has {n.size} problems and successes {c.size}")
         check(n >= 1, n, "attempts", "must be at least 1")
         check((c >= 0) & (c <= n), c, "successes", "must lie between 0 and the number of attempts")
+        if self.ends is not None:
+            ends = np.array(self.ends, dtype=np.bool_)
+            ends.setflags(write=False)
+            object.__setattr__(self, "ends", ends)
+            if ends.shape != n.shape:
+                raise MarketError(f"attempts has {n.size} problems and ends {ends.size}")
 
     def __len__(self) -> int:
         return len(self.attempts)
@@ -69,7 +78,8 @@ class Sampled:
         return found
 
     def take(self, problems: IntArray) -> Self:
-        return replace(self, attempts=self.attempts[problems], successes=self.successes[problems])
+        ends = None if self.ends is None else self.ends[problems]
+        return replace(self, attempts=self.attempts[problems], successes=self.successes[problems], ends=ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -151,6 +151,7 @@ class Distillation:
             "unit": market.unit,
             "problems": market.weights.size,
             "dropped": market.dropped_problems,
+            "notes": list(market.notes),
             "teacher": self.teacher,
             "on_sale": self.on_sale,
             "levels": numbers(self.levels),

@@ -62,6 +62,7 @@ def document(solved: Solution) -> dict[str, Any]:
         "problems": market.problem_count,
         "dropped": market.dropped_problems,
         "dropped_because": dict(market.dropped),
+        "notes": list(market.notes),
         "providers": list(names),
         "levels": numbers(solved.levels),
         "provider_cost": by_name(asks.cost),

@@ -107,6 +107,7 @@ class Entry:
             "unit": market.unit,
             "problems": market.weights.size,
             "dropped": market.dropped_problems,
+            "notes": list(market.notes),
             "entrant": self.entrant,
             "levels": numbers(self.levels),
             "price": {case: {key: numbers(v) for key, v in found.items()} for case, found in self.price.items()},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Arbitrageur, Estimator, Market
+from eqsolver.market import Arbitrageur, Estimator, Market, believed
 from eqsolver.posted._bootstrap import Bands, bands
 from eqsolver.posted._cross_fit import check_sample, cross_fit
 from eqsolver.posted._offers import Offers, offers
@@ -123,11 +123,9 @@ def solve(
         market = market.restrict(providers)
     if prices:
         market = market.at_prices(prices)
-    estimate = None
     if estimator is not None:
         say("estimating", 0.0)
-        estimate = estimator(market)
-        market = estimate.market
+    market, estimate = believed(market, estimator, max_budget=max_budget, max_attempts=max_attempts)
     if cross_fits:
         check_sample(market)
     m = market.prices

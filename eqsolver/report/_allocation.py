@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 
-from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._columns import Group, say, say_notes, show, wide
 from eqsolver.report._words import DASH, counted, digits, money, percent
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def print_allocation(found: RobustAllocation, console: Console) -> None:
         if market.dropped_problems:
             why = ", ".join(f"{reason} {number}" for reason, number in market.dropped.items())
             say(console, f"Left out of the logs: {counted(market.dropped_problems, 'problem')} ({why}).")
+        say_notes(console, market.notes)
         if found.radius_choice is not None:
             say(console, _why(found.radius_choice, found.within))
         if found.spending is not None:

@@ -75,6 +75,12 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text.rstrip(), style=style), highlight=False)
 
 
+def say_notes(console: Console, notes: Sequence[str]) -> None:
+    """What the logs say of how they were made, a line each: see `Market.notes`."""
+    for note in notes:
+        say(console, note, "yellow")
+
+
 def show(console: Console, title: str, key: Group, groups: Sequence[Group]) -> None:
     """Print groups of columns behind a key column, which is repeated where they need more than one table."""
     say(console, "")

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Population, Target, Value
-from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._columns import Group, say, say_notes, show, wide
 from eqsolver.report._words import DASH, amount, counted, digits, percent
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def print_equilibrium(solved: Equilibrium, console: Console) -> None:
         still = [name for i, name in enumerate(names) if i not in solved.players]
         if still:
             say(console, f"Prices kept as posted: {', '.join(still)}.")
+        say_notes(console, market.notes)
         _strategies(solved, console)
         _accounts(solved, console)
         _effects(solved, console)

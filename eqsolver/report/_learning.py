@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from rich.console import Console
 
 from eqsolver.report._canvas import COLOURS, new_figure, save
-from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._columns import Group, say, say_notes, show, wide
 from eqsolver.report._words import amount, counted, money, percent, words
 from eqsolver.robust import Learning
 
@@ -26,6 +26,7 @@ def print_learning(found: Learning, console: Console) -> None:
             f"  Explored: {counted(fit, 'problem')} matching {options['fit_domain']!r}; evaluated on "
             f"{counted(evaluated, 'problem')} matching {options['eval_domain']!r}.",
         )
+        say_notes(console, market.notes)
         kind = "losses count as zero" if options["clipped"] else "losses count"
         say(console, f"  Margins over the 5 points below the best provider's reach of {percent(full.reach[1])} %; {kind}.")
         key = Group("", ("fit budget",), (tuple(amount(float(b), market.unit) for b in found.budgets),))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Sampled
-from eqsolver.report._columns import Group, say, show, wide
+from eqsolver.report._columns import Group, say, say_notes, show, wide
 from eqsolver.report._words import DASH, amount, caps, counted, digits, evenly, level_places, percent, words
 
 if TYPE_CHECKING:
@@ -330,6 +330,7 @@ def print_head(market: Market, rules: Rules, who: str, console: Console) -> None
     changed = [f"{name} at {digits(float(m))} x list price" for name, m in listed if m != 1]
     if changed:
         say(console, f"Prices: {', '.join(changed)}.")
+    say_notes(console, market.notes)
 
 
 def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], console: Console, where: str = "") -> None:

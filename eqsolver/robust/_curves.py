@@ -88,6 +88,7 @@ class Learning:
         return {
             "market": self.market.name,
             "unit": self.market.unit,
+            "notes": list(self.market.notes),
             "budgets": self.budgets.tolist(),
             "curves": [
                 {

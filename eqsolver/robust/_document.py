@@ -42,6 +42,7 @@ def document(found: RobustAllocation) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "market": found.market.name,
         "unit": found.market.unit,
+        "notes": list(found.market.notes),
         "scenarios": [
             {"name": name, "problems": problems, "weight": float(weight)}
             for name, problems, weight in zip(seen.names, seen.problems, seen.weights, strict=True)

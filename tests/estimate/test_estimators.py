@@ -235,9 +235,7 @@ def test_a_solution_carries_its_estimate() -> None:
     assert "estimate" not in solve(logs(2), levels=[0.4], points=30).to_dict()
 
 
-def test_estimated_odds_need_a_cap_and_logs() -> None:
-    with pytest.raises(UsageError, match="max_budget is missing"):
-        solve(logs(2, cap=None), estimator=Beta())
+def test_only_logs_can_be_estimated_from() -> None:
     known = Provider(name="known", odds=Geometric(success=[0.5]), spend=[1.0])
     with pytest.raises(UsageError, match="'classes': known is no attempt log"):
         Npml()(Market(name="classes", providers=(known,), weights=[1.0]))
