@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eqsolver import _arguments as arguments
+from eqsolver._errors import UsageError
+from eqsolver._program import Program, stop
 
 if TYPE_CHECKING:
     from eqsolver.market import Market
@@ -24,9 +24,8 @@ app = typer.Typer(
     help="Markets of AI-model providers: what performance costs, what an arbitrageur earns, who gains and who loses.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    cls=Program,
 )
-
-INTERRUPTED = 130
 
 
 class Accounting(StrEnum):
@@ -73,38 +72,13 @@ Private = Annotated[
 ]
 Bootstrap = Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")]
 Jobs = Annotated[int, typer.Option(metavar="n", help="How many are solved at once; -1: one per core.")]
-Backend = Annotated[str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver[dask]).")]
+Backend = Annotated[str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver\\[dask]).")]
 Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
 Tolerance = Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="PATH|-", help="Write the answer as JSON; - is stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no progress.")]
 Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
-
-
-def answers(command: Callable[..., None]) -> Callable[..., None]:
-    """End a command as users and shells expect: bad input is one line and 2, an interrupt 130, a closed pipe no fault."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        from eqsolver._base import EqsolverError, NotCertified
-
-        try:
-            command(*args, **kwargs)
-            sys.stdout.flush()
-        except NotCertified as error:
-            stop(str(error), 1)
-        except EqsolverError as error:
-            stop(str(error), 2)
-        except MemoryError:
-            stop("not enough memory; try fewer --points or a lower --max-budget", 2)
-        except KeyboardInterrupt:
-            stop("interrupted", INTERRUPTED)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit from None
-
-    return run
 
 
 def terms(accounting: Accounting, allocation: Allocation, max_budget: float | None, max_attempts: int | None) -> dict[str, Any]:
@@ -132,11 +106,6 @@ def estimator_named(chosen: Estimator) -> Any:
     from eqsolver.estimate import ESTIMATORS
 
     return ESTIMATORS[chosen.value]
-
-
-def stop(message: str, code: int) -> NoReturn:
-    typer.echo(f"eqsolver: {message}", err=True)
-    raise typer.Exit(code)
 
 
 def installed() -> str:
@@ -172,17 +141,28 @@ def hand_over(
     json: Path | None,
     figures: Path | None,
     quiet: bool,
+    *,
+    beside: Mapping[Path, str | bytes] | None = None,
 ) -> None:
-    """An answer to where it was asked for: a JSON file or stdout, tables, figures."""
+    """An answer to where it was asked for: files first, all of them or none; then tables, or the JSON, on stdout.
+
+    beside : what else is to be written, path and content.
+    """
+    from eqsolver._files import written
     from eqsolver.report import to_json
 
-    if json is not None:
-        write(json, to_json(found))
-    if not quiet and not is_stdout(json):
+    text = None if json is None else to_json(found)
+    files: dict[Path, str | bytes] = {**(beside or {})}
+    if json is not None and text is not None and not is_stdout(json):
+        files[json] = text
+    with written(files):
+        drawn = [] if figures is None else draw(found, figures)
+    for path in drawn:
+        typer.echo(f"wrote {path}", err=True)
+    if is_stdout(json):
+        typer.echo(text, nl=False)
+    elif not quiet:
         show(found, console())
-    if figures is not None:
-        for path in draw(found, figures):
-            typer.echo(f"wrote {path}", err=True)
 
 
 def tell_unreached(solution: Any) -> None:
@@ -197,28 +177,41 @@ def is_stdout(path: Path | None) -> bool:
     return path is not None and str(path) == "-"
 
 
-def check_outputs(json: Path | None, figures: Path | None) -> None:
-    from eqsolver._files import check_writable
+def check_outputs(
+    json: Path | None,
+    figures: Path | None,
+    *others: Path | None,
+    inputs: Sequence[Path | None] = (),
+    suffixes: Sequence[str] = (),
+) -> None:
+    """Refuse, before the work, files that cannot be written, are read as well, or have a suffix that nothing is written for.
 
+    others : files beside the JSON, with one of `suffixes`. inputs : what the command reads.
+    """
+    from eqsolver._files import check_distinct, check_writable
+
+    named = [path for path in others if path is not None]
+    for path in named:
+        check_writable(path)
+        if (path.is_file() or not path.exists()) and path.suffix.lower() not in suffixes:
+            raise UsageError(f"{path}: name a file that ends in {' or '.join(suffixes)}")
     if json is not None and not is_stdout(json):
         check_writable(json)
+        named.append(json)
     if figures is not None:
         check_writable(figures, folder=True)
-
-
-def write(path: Path, text: str) -> None:
-    from eqsolver._files import write_whole
-
-    if is_stdout(path):
-        typer.echo(text, nl=not text.endswith("\n"))
-    else:
-        write_whole(path, text)
+    check_distinct(named, [path for path in inputs if path is not None])
 
 
 def console() -> Any:
+    """Where tables go. A closed pipe is told by its own error, and not by rich's way of ending the process."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 132, soft_wrap=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Piped(width=None if sys.stdout.isatty() else 132, soft_wrap=False)
 
 
 @contextlib.contextmanager

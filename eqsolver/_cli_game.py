@@ -30,10 +30,10 @@ from eqsolver._cli import (
     hand_over,
     progress,
     read_market,
-    stop,
     terms,
 )
 from eqsolver._errors import UsageError
+from eqsolver._program import stop
 
 Regimes = Annotated[
     str, typer.Option(metavar="a,b", help="Of direct, matching, monopoly, competitive, and those of the market file.")
@@ -105,7 +105,7 @@ def equilibrium(
         "seed": seed,
         "jobs": jobs,
     }
-    check_outputs(json, figures)
+    check_outputs(json, figures, inputs=market)
     with progress(quiet) as say:
         from eqsolver.game import equilibrium as solve_game
 
@@ -154,12 +154,13 @@ def sweep(
     NAME: value, sigma, marginal-cost, marginal-cost.PROVIDER, capability.PROVIDER, price.PROVIDER, arbitrageurs (how many alike
     ones quote), overhead, overhead.ARBITRAGEUR, max-budget.
     """
-    from eqsolver._files import check_writable
+    from eqsolver._files import written
 
-    check_writable(output)
-    if figures is not None:
-        check_writable(figures, folder=True)
+    check_outputs(None, figures, output, inputs=market, suffixes=[".csv", ".parquet"])
+    _check_parquet(output)
     axes = [arguments.axis(text) for text in over]
+    if figures is not None and all(len(set(values)) == 1 for _, values in axes):
+        raise UsageError("--figures: give an axis of --over at least two values to draw along")
     options: dict[str, Any] = {
         **_play(regimes, strategic, private, marginal_cost, price_bounds, demand),
         "tick": tick,
@@ -179,16 +180,19 @@ def sweep(
         ledger = output.with_name(output.name + ".ledger")
         wanted = arguments.consumers(value)
         table = solve_all(loaded, axes, ledger=ledger, jobs=jobs, backend=backend, progress=say, consumers=wanted, **options)
-    _save(table, output)
-    if figures is not None:
-        from eqsolver import report
+    drawn: list[Path] = []
+    names = [name for name, _ in axes]
+    solved = table[table["failed"].isna()] if "failed" in table else table
+    with written({output: _as_file(table, output)}):
+        if figures is not None and any(solved[name].nunique() > 1 for name in names):
+            from eqsolver import report
 
-        drawn = report.save_sweep_figures(table, [name for name, _ in axes], figures, loaded.unit, loaded.name)
-        for path in drawn:
-            typer.echo(f"wrote {path}", err=True)
+            drawn = report.save_sweep_figures(table, names, figures, loaded.unit, loaded.name)
+    for path in drawn:
+        typer.echo(f"wrote {path}", err=True)
     failed = int(table["failed"].notna().sum()) if "failed" in table else 0
     if not quiet:
-        typer.echo(f"Wrote {output}: {len(table)} rows of {len(table[[name for name, _ in axes]].drop_duplicates())} cells.")
+        typer.echo(f"Wrote {output}: {len(table)} rows of {len(table[names].drop_duplicates())} cells.")
     if failed:
         stop(f"{failed} of the cells failed; why stands in the column `failed`", 1)
 
@@ -215,17 +219,29 @@ def _need_consumers(market: Any, value: str | None) -> None:
         )
 
 
-def _save(table: Any, output: Path) -> None:
+def _check_parquet(output: Path) -> None:
+    """Refuse Parquet before the work where pyarrow is not installed."""
+    import importlib.util
+
+    if output.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(f"{output}: Parquet needs pyarrow, which is not installed; name a .csv file")
+
+
+def _as_file(table: Any, output: Path) -> str | bytes:
+    """A table as CSV or Parquet, whichever the file's name asks for."""
     import io
 
-    from eqsolver._files import write_whole
-
     if output.suffix != ".parquet":
-        write_whole(output, table.to_csv(index=False))
-        return
+        return str(_without_formulas(table).to_csv(index=False))
     buffer = io.BytesIO()
-    try:
-        table.to_parquet(buffer, index=False)
-    except ImportError:
-        raise UsageError(f"{output}: Parquet needs pyarrow, which is not installed; name a .csv file") from None
-    write_whole(output, buffer.getvalue())
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _without_formulas(table: Any) -> Any:
+    """The table with text that a spreadsheet would run quoted: an apostrophe before a leading = + - or @."""
+
+    def quoted(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+    return table.map(quoted).rename(columns=quoted)

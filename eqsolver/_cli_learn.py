@@ -79,7 +79,7 @@ def learn(
         "jobs": jobs,
         "backend": backend,
     }
-    check_outputs(json, figures)
+    check_outputs(json, figures, inputs=market)
     if ledger is None and json is not None and not is_stdout(json):
         ledger = json.with_name(json.name + ".ledger")
     with progress(quiet) as say:

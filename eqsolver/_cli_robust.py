@@ -31,10 +31,11 @@ from eqsolver._cli import (
     made_by,
     progress,
     read_market,
-    stop,
     terms,
 )
 from eqsolver._errors import UsageError
+from eqsolver._files import existing_file
+from eqsolver._program import stop
 
 
 class RadiusRule(StrEnum):
@@ -112,8 +113,6 @@ def robust(
     quiet: Quiet = False,
 ) -> None:
     """Mix policies so that the worst case over domains or resamples is best, and say what that earns out of sample."""
-    from eqsolver._files import check_writable
-
     options: dict[str, Any] = {
         "domains": domains,
         "resamples": _resamples(resamples),
@@ -131,24 +130,27 @@ def robust(
     }
     if floor is not None and figures is not None:
         raise UsageError("--figures: there are none with --floor")
-    check_outputs(json, figures)
-    if output is not None:
-        check_writable(output)
+    table = existing_file(domains or "")
+    check_outputs(json, figures, output, inputs=[*market, features, table], suffixes=[".toml"])
     with progress(quiet) as say:
-        from eqsolver.market import write_spec
-        from eqsolver.robust import read_features
+        from eqsolver.market import spec_text
+        from eqsolver.robust import check_in_market, read_features
         from eqsolver.robust import robust as allocate
 
         loaded = read_market(market, unit, providers, say)
+        if output is not None:
+            cap = (
+                (max_budget or loaded.max_budget) if allocation is Allocation.budget else (max_attempts or loaded.max_attempts)
+            )
+            check_in_market(loaded, cap)
         given = None if features is None else read_features(features)
         found = allocate(loaded, **options, sources=market, features=given, progress=say)
 
     from eqsolver import report
 
-    hand_over(found, report.print_allocation, report.save_allocation_figures, json, figures, quiet)
-    if output is not None:
-        if not any(policy.order for policy, _ in found.mixture):
-            stop(f"solved, but the mixture only abstains: there is no arbitrageur to write to {output}", 1)
+    beside = {}
+    sells = any(policy.order for policy, _ in found.mixture)
+    if output is not None and sells:
         asked = {
             "--domains": domains,
             "--resamples": resamples,
@@ -166,7 +168,11 @@ def robust(
             "--prices": prices,
             "--unit": unit,
         }
-        write_spec(found.in_market(), output, made_by("robust", market, asked))
+        beside[output] = spec_text(found.in_market(), made_by("robust", market, asked))
+    hand_over(found, report.print_allocation, report.save_allocation_figures, json, figures, quiet, beside=beside)
+    if output is not None:
+        if not sells:
+            stop(f"solved, but the mixture only abstains: there is no arbitrageur to write to {output}", 1)
         typer.echo(f"wrote {output}", err=True)
         if any(path.suffix.lower() != ".toml" for path in market):
             each = f"each of the {len(loaded.problems)} problems of the logs as a class: its name, odds and costs"

@@ -30,7 +30,6 @@ from eqsolver._cli import (
     Seed,
     Tolerance,
     Unit,
-    answers,
     app,
     check_outputs,
     estimator_named,
@@ -38,17 +37,19 @@ from eqsolver._cli import (
     made_by,
     progress,
     read_market,
-    stop,
     tell_unreached,
     terms,
 )
 from eqsolver._cli_game import equilibrium, sweep
 from eqsolver._cli_learn import learn
 from eqsolver._cli_robust import robust
+from eqsolver._process import process
+from eqsolver._program import stop
+
+__all__ = ["app", "main"]
 
 
 @app.command()
-@answers
 def solve(
     market: MarketPaths,
     providers: Providers = None,
@@ -101,8 +102,7 @@ def solve(
         "points": points,
         "tolerance": tolerance,
     }
-    check_outputs(json, figures)
-
+    check_outputs(json, figures, inputs=market)
     with progress(quiet) as say:
         from eqsolver.posted import solve as solve_market
 
@@ -116,7 +116,6 @@ def solve(
 
 
 @app.command()
-@answers
 def distill(
     family: Annotated[
         list[Path], typer.Argument(metavar="FAMILY...", help="Teacher and students: a TOML specification, or a folder of logs.")
@@ -169,7 +168,7 @@ def distill(
         "points": points,
         "tolerance": tolerance,
     }
-    check_outputs(json, figures)
+    check_outputs(json, figures, inputs=family)
     with progress(quiet) as say:
         from eqsolver.posted import distill as pair_up
 
@@ -181,7 +180,6 @@ def distill(
 
 
 @app.command()
-@answers
 def enter(
     market: MarketPaths,
     entrant: Annotated[str, typer.Option(metavar="NAME", help="The provider that enters.")],
@@ -221,7 +219,7 @@ def enter(
         "points": points,
         "tolerance": tolerance,
     }
-    check_outputs(json, figures)
+    check_outputs(json, figures, inputs=market)
     with progress(quiet) as say:
         from eqsolver.posted import enter as let_in
 
@@ -235,7 +233,6 @@ def enter(
 
 
 @app.command()
-@answers
 def calibrate(
     logs: LogPaths,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="spec.toml", help="The specification to write.")],
@@ -269,10 +266,9 @@ def calibrate(
     """Turn attempt logs into a specification by problem classes, and say how well it fits (1 if short of the goals)."""
     from dataclasses import replace
 
-    from eqsolver._files import check_writable
     from eqsolver.market import Population, write_spec
 
-    check_writable(output)
+    check_outputs(None, None, output, inputs=[*logs, start], suffixes=[".toml"])
     population = arguments.lognormal(consumers)
     distilled = dict(arguments.pairs(tokens, "--tokens") or [])
     with progress(quiet) as say:
@@ -322,7 +318,6 @@ def calibrate(
 
 
 @app.command()
-@answers
 def schema() -> None:
     """Print the JSON Schema of a market specification."""
     import json
@@ -332,15 +327,15 @@ def schema() -> None:
     typer.echo(json.dumps(describe(), indent=2))
 
 
-app.command()(answers(equilibrium))
-app.command()(answers(sweep))
-app.command()(answers(learn))
-app.command()(answers(robust))
+app.command()(equilibrium)
+app.command()(sweep)
+app.command()(learn)
+app.command()(robust)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line of this process."""
+    process(app)
 
 
 if __name__ == "__main__":

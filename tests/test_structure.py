@@ -23,13 +23,14 @@ RANKS = {
     "game": 4,
     "report": 5,
     "cli": 6,
+    "__main__": 7,
 }
 """Data flows down this list. A room imports those above it, never below, and never one of its own rank but itself."""
 
-FOUNDATION = {"_base", "_compiled", "_errors", "_files", "_ledger"}
+FOUNDATION = {"_base", "_compiled", "_errors", "_files", "_ledger", "_process"}
 """Modules at the top that every room may import; they import none."""
 
-COMMAND_LINE = {"cli", "_cli", "_cli_game", "_cli_learn", "_cli_robust", "_arguments"}
+COMMAND_LINE = {"cli", "_cli", "_cli_game", "_cli_learn", "_cli_robust", "_arguments", "_program"}
 """The command line: the commands, what they share, and how their arguments are read."""
 
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
@@ -51,7 +52,7 @@ def imports(path: Path) -> set[str]:
 def test_every_room_and_module_has_a_rank() -> None:
     at_top = {path.removesuffix(".py") for path in MODULES if "/" not in path}
     assert set(ROOMS) <= set(RANKS)
-    assert at_top == FOUNDATION | COMMAND_LINE | {"__init__"}
+    assert at_top == FOUNDATION | COMMAND_LINE | {"__init__", "__main__"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__.py"])

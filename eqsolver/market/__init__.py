@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from eqsolver.market._load import load
     from eqsolver.market._log_fields import log_fields
     from eqsolver.market._logs import read_logs
-    from eqsolver.market._spec import read_spec, write_spec
+    from eqsolver.market._spec import read_spec, spec_text, write_spec
 
 __all__ = [
     "Arbitrageur",
@@ -45,6 +45,7 @@ __all__ = [
     "read_logs",
     "read_spec",
     "schema",
+    "spec_text",
     "write_spec",
 ]
 
@@ -54,6 +55,7 @@ _LATER = {
     "read_logs": "_logs",
     "read_spec": "_spec",
     "schema": "_fields",
+    "spec_text": "_spec",
     "write_spec": "_spec",
 }
 """What needs pydantic is imported when it is first asked for: a command's help need not wait for it."""

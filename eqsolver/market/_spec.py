@@ -139,12 +139,17 @@ def write_spec(market: Market, path: str | PathLike[str], header: str = "") -> N
     MarketError : the market has odds from logs or estimates, or no cap.
     UsageError : the file cannot be written.
     """
+    write_whole(path, spec_text(market, header))
+
+
+def spec_text(market: Market, header: str = "") -> str:
+    """What `write_spec` writes; raises the same `MarketError`."""
     data = _tables(market)
     try:
         MarketSpec.model_validate(data)  # what cannot be read is not written
     except ValidationError as error:
         raise fault(f"market {market.name!r} cannot be written", *first_fault(error, data)) from None
-    write_whole(path, _text(data, header))
+    return _text(data, header)
 
 
 def _tables(market: Market) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,28 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from eqsolver._base import FloatArray
-from eqsolver._files import check_writable, write_whole
+from eqsolver._base import FloatArray, UsageError
+from eqsolver._files import check_writable, written
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#7F7F7F")
 """Okabe and Ito's colour-blind safe palette: providers, in the market's order, in every figure."""
 
 
 def save(figures: Mapping[str, Figure], folder: Path, note: str) -> list[Path]:
-    """Write figures as PNG files into a folder, made if need be; each appears whole or not at all. `note`: in their corner.
+    """Write figures as PNG files into a folder, made if need be; they appear whole and together, or not at all.
+
+    figures : by name, of which the file's keeps letters, digits and `_.-`; all else becomes `_`. note : in their corner.
 
     Raises `UsageError` if they cannot be written there.
     """
     check_writable(folder, folder=True)
-    pictures = {name: _png(figure, note) for name, figure in figures.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, picture in pictures.items():
-        path = folder / f"{name}.png"
-        write_whole(path, picture)
-        paths.append(path)
-    return paths
+    pictures = {folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.png": _png(figure, note) for name, figure in figures.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    with written(pictures):
+        return list(pictures)
 
 
 def _png(figure: Figure, note: str) -> bytes:

@@ -1,7 +1,7 @@
 """Allocations that stay profitable: scenarios, ambiguity sets as convex programs, honest margins."""
 
 from eqsolver.posted import OutOfSample
-from eqsolver.robust._allocation import Choice, RobustAllocation, Spending
+from eqsolver.robust._allocation import Choice, RobustAllocation, Spending, check_in_market
 from eqsolver.robust._board import Board, board
 from eqsolver.robust._candidates import ABSTAIN, candidates, neighbours, undominated
 from eqsolver.robust._choices import Chooser
@@ -46,6 +46,7 @@ __all__ = [
     "ambiguity_set",
     "board",
     "candidates",
+    "check_in_market",
     "distances",
     "domain_scenarios",
     "domains",

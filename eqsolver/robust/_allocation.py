@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Provider, Regime, Sampled
+from eqsolver.market import Arbitrageur, Estimated, Geometric, Market, Policy, Provider, Regime, Sampled
 from eqsolver.posted import OutOfSample
 from eqsolver.robust._honest import LeftOut
 from eqsolver.robust._radius import Price
@@ -148,11 +148,9 @@ class RobustAllocation:
         Raises `UsageError` if the mixture only abstains, or the names are taken.
         """
         market = self.market
-        taken = {a.name for a in market.arbitrageurs} | {r.name for r in market.regimes}
-        if NAME in taken:
-            raise UsageError(f"market {market.name!r} has an arbitrageur or a regime named {NAME!r} already; rename it")
         money = self.rules.allocation == "budget"
         cap = self.rules.provider_cap if np.isfinite(self.rules.provider_cap) else None
+        check_in_market(market, cap)
         return replace(
             market,
             providers=tuple(_specified(provider) for provider in market.providers),
@@ -162,6 +160,20 @@ class RobustAllocation:
             regimes=(*market.regimes, Regime(name=NAME, arbitrageurs=(NAME,))),
             dropped={},
         )
+
+
+def check_in_market(market: Market, cap: float | None) -> None:
+    """Raise `UsageError` unless a mixture can be written with its market: what `RobustAllocation.in_market` would find later.
+
+    cap : on what is allotted, or None without one.
+    """
+    taken = {a.name for a in market.arbitrageurs} | {r.name for r in market.regimes}
+    if NAME in taken:
+        raise UsageError(f"market {market.name!r} has an arbitrageur or a regime named {NAME!r} already; rename it")
+    if cap is None and market.max_budget is None and market.max_attempts is None:
+        raise UsageError(f"market {market.name!r} has no cap, and a specification needs one: give max_budget or max_attempts")
+    if any(isinstance(provider.odds, Estimated) for provider in market.providers):
+        raise UsageError(f"market {market.name!r} has estimated odds, which a specification cannot hold")
 
 
 def _specified(provider: Provider) -> Provider:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from eqsolver._base import UsageError
+from eqsolver._files import existing_file
 from eqsolver.market import Market, log_fields
 
 
@@ -30,8 +31,9 @@ def domains(market: Market, text: str, sources: Sequence[str | PathLike[str]] = 
     ------
     UsageError : the file or the expression is wrong, a problem has two domains, or no problem has any.
     """
-    if text and Path(text).is_file():
-        return _listed(market, Path(text)), "csv"
+    table = existing_file(text)
+    if table is not None:
+        return _listed(market, table), "csv"
     logs = [path for path in map(Path, sources) if path.suffix.lower() != ".toml"]
     if logs:
         field = log_fields(logs, text, providers=market.names)
@@ -44,14 +46,14 @@ def _matched(market: Market, text: str) -> list[str | None]:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise UsageError(f"--domains {text!r}: no such file, no such field, and not a regular expression: {error}") from None
+        raise UsageError(f"domains {text!r}: no such file, no such field, and not a regular expression: {error}") from None
     found: list[str | None] = []
     for problem in market.problems:
         match = pattern.search(problem)
         found.append(None if match is None else (match.group(1) if pattern.groups else match.group(0)) or None)
     if not any(found):
         first = market.problems[0]
-        raise UsageError(f"--domains {text!r}: no such file, no such field, and no id matches it, such as {first!r}")
+        raise UsageError(f"domains {text!r}: no such file, no such field, and no id matches it, such as {first!r}")
     return found
 
 
