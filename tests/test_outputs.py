@@ -165,8 +165,12 @@ REFUSED = {
 }
 
 
+UNUSABLE = ["{tmp}/" + "x" * 300 + ".toml", "{tmp}/two.toml/below.csv", "{tmp}/\x00.csv"]
+"""A name that is too long, a file where a folder is needed, a character that no name holds."""
+
+
 @pytest.mark.parametrize("command", REFUSED)
-@pytest.mark.parametrize("path", ["{tmp}/" + "x" * 300 + ".toml", "{tmp}/two.toml/below.csv", "{tmp}/\x00.csv"], ids=["long", "below a file", "nul"])  # fmt: skip
+@pytest.mark.parametrize("path", UNUSABLE)
 def test_outputs_that_cannot_be_are_one_line_before_the_work(command: str, path: str, market: Path, tmp_path: Path) -> None:
     name, options = REFUSED[command]
     done = run(name, market, *(o.format(path=path.format(tmp=tmp_path)) for o in options))
