@@ -72,7 +72,7 @@ Private = Annotated[
 ]
 Bootstrap = Annotated[int, typer.Option(metavar="B", help="Resamples of the problems, for 5-95 % bands.")]
 Jobs = Annotated[int, typer.Option(metavar="n", help="How many are solved at once; -1: one per core.")]
-Backend = Annotated[str, typer.Option(help="Of joblib: loky, threading, multiprocessing, or dask (with eqsolver\\[dask]).")]
+Backend = Annotated[str, typer.Option(help="Of joblib: loky, threading, or dask (with eqsolver\\[dask]).")]
 Points = Annotated[int | None, typer.Option(help="Grid points per provider. [default: refined to --tolerance]")]
 Tolerance = Annotated[float, typer.Option(help="Refine until no optimum moves by more than this share.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Draw figures (PNG) into this folder.")]

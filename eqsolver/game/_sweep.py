@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ AXES = (
     "value, sigma, marginal-cost, marginal-cost.NAME, capability.NAME, price.NAME, arbitrageurs, overhead, overhead.NAME, "
     "max-budget"
 )
+ROOMS = ("market", "technology", "game")
+"""The rooms whose code a cell's answer depends on."""
+
 QUOTING = "quoting"
 """Name of the regime in which the axis `arbitrageurs` has its arbitrageurs."""
 
@@ -133,7 +136,7 @@ def sweep(
     ----------
     over : axes, the last varying fastest; see `varied`. ledger : an sqlite file in which solved cells are kept, keyed by
         market, options, version, seed and cell, so that an interrupted or killed sweep goes on where it was.
-    jobs, backend : of joblib: `loky`, `threading`, `multiprocessing`, or `dask`, the cluster that Dask's configuration names
+    jobs, backend : of joblib: `loky`, `threading`, or `dask`, the cluster that Dask's configuration names
         (such as by DASK_SCHEDULER_ADDRESS), or else a local one of so many workers.
     consumers : instead of the market's. options : of `equilibrium`; with `bootstrap`, 5 % and 95 % points stand beside figures.
 
@@ -164,15 +167,16 @@ def sweep(
     answers = solve_cells(
         _solved,
         [(_key(market, wanted, cell, options), (market, wanted, cell, options)) for cell in cells],
+        read=rows_from,
         ledger=ledger,
         jobs=jobs,
         backend=backend,
         progress=progress,
-        kept=lambda rows: not json.loads(rows)[0].get("unexpected"),
+        kept=lambda rows: not rows[0].get("unexpected"),
     )
     found = []
     for cell, rows in zip(cells, answers, strict=True):
-        found += [{**cell, **{k: v for k, v in row.items() if k != "unexpected"}} for row in json.loads(rows)]
+        found += [{**cell, **{k: v for k, v in row.items() if k != "unexpected"}} for row in rows]
     return pd.DataFrame(found)
 
 
@@ -191,7 +195,21 @@ def _solved(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, f
 def _key(market: Market, consumers: Sequence[Consumers], cell: Mapping[str, float], options: Mapping[str, Any]) -> str:
     """A hash of all that a cell's answer depends on."""
     asked = sorted({"seed": 0, **options}.items(), key=lambda item: item[0])
-    return cell_key(market.digest(), tuple(consumers), list(cell.items()), asked)
+    return cell_key(market.digest(), tuple(consumers), list(cell.items()), asked, rooms=ROOMS)
+
+
+def rows_from(text: str) -> list[dict[str, Any]]:
+    """The rows of a cell from its text; a `ValueError` unless each is a failure, or the figures of a regime and its prices."""
+    from pydantic import ConfigDict, Field, TypeAdapter
+
+    figure = Annotated[float, Field(allow_inf_nan=False)] | str | bool | None
+    rows: list[dict[str, Any]] = json.loads(text)
+    TypeAdapter(Annotated[list[dict[str, figure]], Field(min_length=1)], config=ConfigDict(strict=True)).validate_python(rows)
+    for row in rows:
+        told = ("failed",) if "failed" in row else ("regime", "prices")
+        if not all(isinstance(row.get(name), str) for name in told):
+            raise ValueError(f"a row of a sweep needs {' and '.join(told)}")
+    return rows
 
 
 def rows_of(found: Equilibrium) -> list[dict[str, Any]]:

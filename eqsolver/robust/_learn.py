@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -21,6 +23,9 @@ from eqsolver.technology import Accounting, Cascade, Rules, rules
 
 BUDGETS = (1.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
 CHOICES = ("empirical", "npml", "cvar:0.3", "tv:0.1")
+
+ROOMS = ("market", "technology", "estimate", "posted", "robust")
+"""The rooms whose code a cell's answer depends on."""
 
 POLICIES, FINEST = 100, 256
 """Cascades are chosen from a grid of about twice so many, with no more thresholds of each provider than that."""
@@ -84,14 +89,15 @@ def learn(
     same = (fit.digest(), evaluated.digest(), terms, tuple(choices), attempts, scenarios, clipped, seed, policies)
     cells = [
         (
-            cell_key(same, float(budget), b),
+            cell_key(same, float(budget), b, rooms=ROOMS),
             (fit, policies, there, terms, wanted, float(budget), attempts, scenarios, clipped, (seed, b)),
         )
         for budget in budgets
         for b in range(resamples)
     ]
-    answers = solve_cells(_learnt, cells, ledger=ledger, jobs=jobs, backend=backend, progress=progress)
-    margins = np.array([json.loads(answer) for answer in answers]).reshape(len(budgets), resamples, len(choices))
+    read = partial(_margins, number=len(choices))
+    answers = solve_cells(_learnt, cells, read=read, ledger=ledger, jobs=jobs, backend=backend, progress=progress)
+    margins = np.array(answers).reshape(len(budgets), resamples, len(choices))
     return Learning(
         market=market,
         budgets=np.array(budgets, dtype=np.float64),
@@ -135,6 +141,16 @@ def _learnt(
     again = int(generator.integers(2**31))
     shares = chosen(choices, seen, policies, terms, clipped=clipped, resamples=scenarios, seed=again)
     return json.dumps([round(float(share @ there), 12) for share in shares])
+
+
+def _margins(text: str, number: int) -> list[float]:
+    """The margins of so many choices from a cell's text; a `ValueError` unless they can be margins: finite, at most 1."""
+    from pydantic import ConfigDict, Field, TypeAdapter
+
+    margin = Annotated[float, Field(le=1.0, allow_inf_nan=False)]
+    several = Annotated[list[margin], Field(min_length=number, max_length=number)]
+    found: list[float] = TypeAdapter(several, config=ConfigDict(strict=True)).validate_python(json.loads(text))
+    return found
 
 
 def _full(
