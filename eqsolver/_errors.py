@@ -23,3 +23,7 @@ class NotCertified(EqsolverError):
     def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
+
+
+class CacheWarning(UserWarning):
+    """Machine code cannot be kept for the next process where it usually is: what happens instead, and what to set."""

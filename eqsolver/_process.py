@@ -8,6 +8,8 @@ import sys
 import warnings
 from collections.abc import Callable
 
+from eqsolver._errors import CacheWarning
+
 
 def process(command: Callable[[], None]) -> None:
     """Run a command line as a process; an interrupt ends it with 130 from its first import on.
@@ -18,12 +20,18 @@ def process(command: Callable[[], None]) -> None:
     try:
         _open_closed_streams()
         warnings.simplefilter("ignore")
+        warnings.simplefilter("default", CacheWarning)
+        warnings.showwarning = _tell  # type: ignore[assignment]
         os.environ.setdefault("PYTHONWARNINGS", "ignore")
         command()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("eqsolver: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _tell(message: Warning | str, *_: object) -> None:
+    print(f"eqsolver: {message}", file=sys.stderr)
 
 
 def _open_closed_streams() -> None:

@@ -46,7 +46,7 @@ def test_a_zeroed_page_is_told_with_what_to_do(ledger: Path) -> None:
     assert len(whole) > 3 * 4096
     for page in range(len(whole) // 4096):
         ledger.write_bytes(whole[: page * 4096] + bytes(4096) + whole[(page + 1) * 4096 :])
-        with pytest.raises(UsageError, match="ledger: cannot be used as a ledger: .*move it away") as caught:
+        with pytest.raises(UsageError, match=r"ledger: cannot be used as a ledger: .*move it away") as caught:
             solved(ledger)
         assert "\n" not in str(caught.value)
 
@@ -99,7 +99,7 @@ def test_a_disk_that_fills_up_keeps_what_was_solved(tmp_path: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20 * 1024, before[1]))
     try:
-        with pytest.raises(UsageError, match="ledger: cannot be used as a ledger: .*what was solved before is kept"):
+        with pytest.raises(UsageError, match=r"ledger: cannot be used as a ledger: .*what was solved before is kept"):
             solved(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -115,8 +115,8 @@ SWEPT = '[{"regime": "direct", "prices": "posted", "profit a": 0.5, "certificate
 
 @pytest.mark.parametrize(
     "row",
-    ["", "not JSON", "null", "[]", "[null]", "[[1]]", "7", '"text"', "{}", '[{"profit a": 1.0}]', '[{"failed": 3}]']
-    + [
+    [
+        *["", "not JSON", "null", "[]", "[null]", "[[1]]", "7", '"text"', "{}", '[{"profit a": 1.0}]', '[{"failed": 3}]'],
         '[{"regime": "direct", "prices": "posted", "profit a": [1]}]',
         '[{"regime": "direct", "prices": "posted", "profit": NaN}]',
     ],
@@ -124,7 +124,7 @@ SWEPT = '[{"regime": "direct", "prices": "posted", "profit a": 0.5, "certificate
 def test_a_row_of_a_sweep_that_is_none_is_not_believed(row: str) -> None:
     assert _sweep.rows_from(SWEPT) == json.loads(SWEPT)
     assert _sweep.rows_from('[{"failed": "why"}]') == [{"failed": "why"}]
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         _sweep.rows_from(row)
 
 
@@ -133,7 +133,7 @@ def test_a_row_of_a_sweep_that_is_none_is_not_believed(row: str) -> None:
 )
 def test_a_row_of_learn_that_holds_no_margins_is_not_believed(row: str) -> None:
     assert _learn._margins("[0.5, -3.0, 1.0]", 3) == [0.5, -3.0, 1.0]
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         _learn._margins(row, 3)
 
 
