@@ -1,0 +1,130 @@
+"""What was read, what was left out and why, what is unknown, and what looks odd: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from eqsolver.logs._attempts import Attempts
+from eqsolver.logs._cells import Cells, Floats
+
+
+def counted(number: float, noun: str) -> str:
+    """`1 attempt`, `1,200 attempts`."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{int(number):,} {noun if number == 1 else plural}"
+
+
+def audit(attempts: Attempts, cells: Cells) -> list[str]:
+    """Every line, the first on what was read."""
+    return [
+        _summary(attempts, cells),
+        *_excluded(attempts),
+        *(f"Left out: {reason} ({number:,})." for reason, number in attempts.omitted.items()),
+        *_origins(attempts),
+        *attempts.notes,
+        *_odd(attempts, cells),
+    ]
+
+
+def _summary(attempts: Attempts, cells: Cells) -> str:
+    read = ", ".join(f"{name} ({counted(number, 'file')})" for name, number in attempts.read.items())
+    made, excluded = cells["attempts"].sum(), cells["excluded"].sum()
+    told = f"{counted(made + excluded, 'attempt')} of {counted(len(cells.providers), 'provider')} on {counted(len(cells.problems), 'problem')}"
+    unpaid = cells["unpaid"].sum()
+    return f"Read {told} from {read}: {excluded:,.0f} excluded, {unpaid:,.0f} of unknown cost."
+
+
+def _excluded(attempts: Attempts) -> Iterator[str]:
+    """How many attempts of each provider were excluded for each reason; partial credit names the option that decides it."""
+    rows = attempts.store.rows(
+        "SELECT provider, coalesce(error, 'no verdict') AS reason, count(*) AS n FROM attempts WHERE solved IS NULL GROUP BY ALL ORDER BY provider, n DESC, reason"
+    )
+    by_provider: dict[str, list[tuple[str, int]]] = {}
+    for provider, reason, number in rows:
+        by_provider.setdefault(provider, []).append((reason, int(number)))
+    for provider, reasons in by_provider.items():
+        shown = "; ".join(f"{reason} ({number:,})" for reason, number in reasons[:4])
+        yield f"Excluded of {provider}: {shown}{f'; {len(reasons) - 4} more reasons' if len(reasons) > 4 else ''}."
+    partial = sum(int(number) for _, reason, number in rows if reason == "partial credit")
+    if partial:
+        yield f"{counted(partial, 'attempt')} with partial credit: --solved-at X counts a score of at least X as solved."
+
+
+def _origins(attempts: Attempts) -> Iterator[str]:
+    """Where the costs of each provider come from, where it is not the log alone."""
+    rows = attempts.store.rows(
+        "SELECT provider, coalesce(origin, 'unknown') AS origin, count(*) FROM attempts WHERE solved IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    )
+    by_provider: dict[str, list[str]] = {}
+    for provider, origin, number in rows:
+        by_provider.setdefault(provider, []).append(f"{origin} {int(number):,}")
+    for provider, origins in by_provider.items():
+        if not (len(origins) == 1 and origins[0].startswith("log ")):
+            yield f"Cost of {provider} by origin: {', '.join(origins)}."
+    yield from (f"Price of {line}." for line in attempts.prices)
+
+
+def _odd(attempts: Attempts, cells: Cells) -> Iterator[str]:
+    """What may be a fault of the logs. A cell is one provider on one problem."""
+    n = cells["attempts"]
+    for i, provider in enumerate(cells.providers):
+        made = n[i] > 0
+        least, most = _extreme(cells["least_tokens"][i][made], np.nanmin), _extreme(cells["most_tokens"][i][made], np.nanmax)
+        if n[i].sum() > 2 and least == most:
+            yield f"{provider}: every attempt has {least:g} input tokens; are they estimates?"
+        few = int(((n[i] < 3) & made).sum())
+        if few:
+            yield f"{provider}: fewer than 3 attempts on {few:,} of {counted(made.sum(), 'problem')}; chances of success there are rough."
+        yield from _apart(provider, cells, i)
+        yield from _stops(provider, cells, i)
+    yield from _alike(attempts, cells)
+    yield from _identical(cells)
+
+
+def _extreme(values: Floats, function: object) -> float:
+    known = values[~np.isnan(values)]
+    return float(function(known)) if known.size and callable(function) else float("nan")
+
+
+def _apart(provider: str, cells: Cells, i: int) -> Iterator[str]:
+    least, most = cells["least_cost"][i], cells["most_cost"][i]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where((cells["attempts"][i] > 1) & (least > 0), most / least, 0.0)
+    wide = int((ratio >= 10).sum())
+    if wide:
+        x = int(np.argmax(ratio))
+        yield f"{provider}: costs of attempts on one problem are 10x apart or more on {counted(wide, 'problem')} ({cells.problems[x]}: {ratio[x]:.0f}x)."
+
+
+def _stops(provider: str, cells: Cells, i: int) -> Iterator[str]:
+    """Attempts that end at a success are no sample of a fixed size: the unbiased estimator is not unbiased there."""
+    n, c = cells["attempts"][i], cells["successes"][i]
+    tried = (n > 1) & (c > 0)
+    if tried.sum() > 1 and (c[tried] == 1).all() and (cells["last_solved"][i][tried] == 1).all() and np.unique(n[n > 0]).size > 1:
+        yield f"{provider}: attempts stop at the first success; estimates of its chances are biased."
+
+
+def _alike(attempts: Attempts, cells: Cells) -> Iterator[str]:
+    if cells["attempts"].sum() > attempts.options.duplicates_up_to:
+        with np.errstate(invalid="ignore"):
+            same = (cells["least_cost"] == cells["most_cost"]) & (cells["least_seconds"] == cells["most_seconds"])
+        cellwise = int((same & (cells["attempts"] > 1)).sum())
+        if cellwise:
+            yield f"All attempts of a provider on a problem are alike in {cellwise:,} cells; are they copies?"
+        return
+    rows = attempts.store.rows(
+        "SELECT sum(n - 1) FROM (SELECT count(*) AS n FROM attempts WHERE solved IS NOT NULL AND cost IS NOT NULL AND seconds IS NOT NULL"
+        " AND input_tokens IS NOT NULL GROUP BY provider, problem, solved, cost, seconds, input_tokens, output_tokens HAVING count(*) > 1)"
+    )
+    if rows and rows[0][0]:
+        yield f"{counted(rows[0][0], 'attempt')} with the same verdict, cost, seconds and tokens as another on the problem; are they copies?"
+
+
+def _identical(cells: Cells) -> Iterator[str]:
+    seen: dict[bytes, str] = {}
+    for i, provider in enumerate(cells.providers):
+        key = b"".join(np.ascontiguousarray(a[i]).tobytes() for a in (cells["attempts"], cells["successes"], cells.cost.total))
+        if (other := seen.setdefault(key, provider)) != provider:
+            yield f"{other} and {provider} have the same counts and costs on every problem; are they one provider?"
