@@ -187,3 +187,18 @@ def undercut(text: str) -> tuple[float, int]:
     if not colon:
         raise UsageError(f"--undercut {text!r}: give factor:rounds, such as 0.93:7")
     return number(factor, "--undercut", text), count(rounds, "--undercut", text)
+
+
+def mapping(text: str | None, option: str) -> dict[str, str]:
+    """`a=b,c=d` as {"a": "b", "c": "d"}; what stands after the first equals sign may hold others."""
+    found: dict[str, str] = {}
+    for part in [] if text is None else text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name or not value:
+            raise UsageError(
+                f"{option} {text!r}: give COLUMN=SOURCE pairs separated by commas, such as problem=task_id,cost=usd"
+            )
+        if name in found:
+            raise UsageError(f"{option} {text!r}: {name!r} is given twice")
+        found[name] = value
+    return found

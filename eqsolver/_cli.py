@@ -93,10 +93,12 @@ def terms(accounting: Accounting, allocation: Allocation, max_budget: float | No
 
 def read_market(sources: Sequence[Path], unit: str | None, providers: str | None, say: Callable[[str, float], None]) -> Market:
     """The market of the files named, and of it the providers asked for."""
+    from eqsolver._cli_logs import foreign_market
     from eqsolver.market import load
 
     say("reading", 0.0)
-    return load(*sources, unit=unit, providers=arguments.names(providers, "--providers"))
+    named = arguments.names(providers, "--providers")
+    return foreign_market(sources, unit, named, ()) or load(*sources, unit=unit, providers=named)
 
 
 def estimator_named(chosen: Estimator) -> Any:

@@ -42,6 +42,7 @@ from eqsolver._cli import (
 )
 from eqsolver._cli_game import equilibrium, sweep
 from eqsolver._cli_learn import learn
+from eqsolver._cli_logs import add_log_options, convert, prices_used
 from eqsolver._cli_robust import robust
 from eqsolver._process import process
 from eqsolver._program import stop
@@ -309,7 +310,7 @@ def calibrate(
         "--unit": unit,
         "--seed": seed or None,
     }
-    header = ([source] if source else []) + [made_by("calibrate", logs, options), *lines]
+    header = ([source] if source else []) + [made_by("calibrate", logs, options), *lines, *prices_used()]
     write_spec(replace(fit.market, name=name or output.stem), output, "\n".join(header))
     if not quiet:
         typer.echo("\n".join([*lines, f"Wrote {output}."]))
@@ -331,6 +332,8 @@ app.command()(equilibrium)
 app.command()(sweep)
 app.command()(learn)
 app.command()(robust)
+app.command()(convert)
+add_log_options(app)
 
 
 def main() -> None:

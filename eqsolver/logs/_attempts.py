@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Protocol
 
 from eqsolver.logs import _inspect, _own
-from eqsolver.logs._files import Files, files_of
+from eqsolver.logs._checks import check
+from eqsolver.logs._files import Files, files_of, keys
 from eqsolver.logs._folder import Folder
 from eqsolver.logs._gateways import litellm, openrouter
-from eqsolver.logs._checks import check
 from eqsolver.logs._merge import decide, join, merge
-from eqsolver.logs._messages import fault
+from eqsolver.logs._own import verdicts
 from eqsolver.logs._preset import read_preset, shipped
 from eqsolver.logs._prices import known_prices, price_list
 from eqsolver.logs._records import Call, Fact, LogOptions, Omitted, Record
-from eqsolver.logs._store import CALL, FACT, Store, literal
+from eqsolver.logs._store import CALL, FACT, Store
 from eqsolver.logs._table import Table, selection, table
 from eqsolver.logs._traces import Langfuse, OpenTelemetry
-from eqsolver.logs._verdicts import verdicts
+from eqsolver.logs._values import fault
 
 
 class Importer(Protocol):
@@ -35,6 +35,7 @@ class Importer(Protocol):
     def about(self) -> str: ...
     def claims(self, files: Files) -> list[Path]:
         """The files of this format among some."""
+
     def read(self, files: Files, everything: Files, options: LogOptions) -> Iterator[Record]:
         """What files of this format say."""
 
@@ -50,20 +51,25 @@ def importers() -> dict[str, Importer]:
 
 def formats() -> dict[str, str]:
     """What each format is, by name."""
-    return {**{one.name: one.about for one in importers().values()}, TABLE: "any table, CSV, JSONL or Parquet, with --map if need be"}
+    return {
+        **{one.name: one.about for one in importers().values()},
+        TABLE: "any table, CSV, JSONL or Parquet, with --map if need be",
+    }
 
 
 @dataclass(slots=True)
 class Attempts:
     """The table `attempts` of an open store, and what was found on the way to it.
 
-    read : {format: files}. omitted : {reason: records left out}. notes : lines to tell. prices : lines on the prices used.
+    read : {format: files}. omitted : {reason: records left out}. remarks : {what: records that it is true of}.
+    notes : lines to tell. prices : lines on the prices used.
     """
 
     store: Store
     options: LogOptions
     read: Counter[str] = field(default_factory=Counter)
     omitted: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     prices: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
@@ -94,7 +100,7 @@ def _chosen(path: Path, options: LogOptions) -> Iterator[tuple[Importer | None, 
     everything = files_of(path)
     if options.format is not None:
         one = _named(options.format)
-        claimed = _table_files(everything, options) if one is None else one.claims(everything)
+        claimed = _table_files(everything, options.verdicts) if one is None else one.claims(everything)
         if not claimed:
             raise fault(path, f"holds no files of format {options.format}: {formats().get(options.format, options.format)}")
         yield one, claimed, everything
@@ -103,13 +109,13 @@ def _chosen(path: Path, options: LogOptions) -> Iterator[tuple[Importer | None, 
         if claimed := one.claims(everything):
             yield one, claimed, everything
             return
-    if not (claimed := _table_files(everything, options)):
+    if not (claimed := _table_files(everything, options.verdicts)):
         raise fault(path, f"no known format; known: {', '.join(formats())} (see eqsolver convert --list)")
     yield None, claimed, everything
 
 
-def _table_files(files: Files, options: LogOptions) -> list[Path]:
-    used = {options.verdicts and options.verdicts.resolve()}
+def _table_files(files: Files, verdicts: Path | None = None) -> list[Path]:
+    used = {verdicts and verdicts.resolve()}
     return [f for f in files if f.suffix in (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson") and f.resolve() not in used]
 
 
@@ -137,20 +143,20 @@ def _spool(attempts: Attempts, chosen: Sequence[tuple[Importer, list[Path], list
                         add_fact((seq, *astuple(record)))
                     case Call():
                         add_call(astuple(record))
-                    case Omitted(reason):
-                        attempts.omitted[reason] += 1
+                    case Omitted(reason, kept):
+                        (attempts.remarks if kept else attempts.omitted)[reason] += 1
         own = attempts.options.verdicts or next((f for *_, files in chosen for f in files if f.name == "verdicts.csv"), None)
         if chosen and own is not None:
             attempts.read["verdicts"] += 1
-            for seq, fact in enumerate(verdicts(own), seq + 1):
+            for fact in verdicts(own):
                 add_fact((seq, *astuple(fact)))
 
 
 def _price(attempts: Attempts) -> None:
     """The table `prices` of every model in the logs, in spans that do not overlap."""
     store, options = attempts.store, attempts.options
-    columns = "model VARCHAR, since DOUBLE, until DOUBLE, above DOUBLE, up_to DOUBLE, income DOUBLE, cached DOUBLE, written DOUBLE, output DOUBLE"
-    store.run(f"CREATE TABLE prices ({columns})")
+    numbers = ("since", "until", "above", "up_to", "income", "cached", "written", "output")
+    store.run(f"CREATE TABLE prices (model VARCHAR, {', '.join(f'{name} DOUBLE' for name in numbers)})")
     if not options.price_lists:
         return
     lists = [price_list(source) for source in options.price_lists]
@@ -167,3 +173,12 @@ def _price(attempts: Attempts) -> None:
         attempts.prices.append(f"{model}: {prices[-1].told()} ({where.name})")
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether a path holds logs that an importer or a table can read, and not eqsolver's own, one JSONL file a provider."""
+    if not path.exists():
+        return False
+    files = files_of(path)
+    if _own.claims([f for f in files if f.parent in (path, path.parent)]):
+        return False
+    tables = any(f.suffix in (".csv", ".tsv", ".parquet") or keys(f) >= {"problem", "provider"} for f in _table_files(files))
+    return tables or any(one.claims(files) for one in importers().values())

@@ -22,6 +22,7 @@ def audit(attempts: Attempts, cells: Cells) -> list[str]:
         _summary(attempts, cells),
         *_excluded(attempts),
         *(f"Left out: {reason} ({number:,})." for reason, number in attempts.omitted.items()),
+        *(f"Kept: {remark} ({number:,})." for remark, number in attempts.remarks.items()),
         *_origins(attempts),
         *attempts.notes,
         *_odd(attempts, cells),
@@ -31,15 +32,16 @@ def audit(attempts: Attempts, cells: Cells) -> list[str]:
 def _summary(attempts: Attempts, cells: Cells) -> str:
     read = ", ".join(f"{name} ({counted(number, 'file')})" for name, number in attempts.read.items())
     made, excluded = cells["attempts"].sum(), cells["excluded"].sum()
-    told = f"{counted(made + excluded, 'attempt')} of {counted(len(cells.providers), 'provider')} on {counted(len(cells.problems), 'problem')}"
-    unpaid = cells["unpaid"].sum()
-    return f"Read {told} from {read}: {excluded:,.0f} excluded, {unpaid:,.0f} of unknown cost."
+    on = f"{counted(len(cells.providers), 'provider')} on {counted(len(cells.problems), 'problem')}"
+    unknown = f"{excluded:,.0f} excluded, {cells['unpaid'].sum():,.0f} of unknown cost"
+    return f"Read {counted(made + excluded, 'attempt')} of {on} from {read}: {unknown}."
 
 
 def _excluded(attempts: Attempts) -> Iterator[str]:
     """How many attempts of each provider were excluded for each reason; partial credit names the option that decides it."""
     rows = attempts.store.rows(
-        "SELECT provider, coalesce(error, 'no verdict') AS reason, count(*) AS n FROM attempts WHERE solved IS NULL GROUP BY ALL ORDER BY provider, n DESC, reason"
+        "SELECT provider, coalesce(error, 'no verdict') AS reason, count(*) AS n FROM attempts WHERE solved IS NULL"
+        " GROUP BY ALL ORDER BY provider, n DESC, reason"
     )
     by_provider: dict[str, list[tuple[str, int]]] = {}
     for provider, reason, number in rows:
@@ -55,7 +57,8 @@ def _excluded(attempts: Attempts) -> Iterator[str]:
 def _origins(attempts: Attempts) -> Iterator[str]:
     """Where the costs of each provider come from, where it is not the log alone."""
     rows = attempts.store.rows(
-        "SELECT provider, coalesce(origin, 'unknown') AS origin, count(*) FROM attempts WHERE solved IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        "SELECT provider, coalesce(origin, 'unknown') AS origin, count(*) FROM attempts WHERE solved IS NOT NULL"
+        " GROUP BY ALL ORDER BY ALL"
     )
     by_provider: dict[str, list[str]] = {}
     for provider, origin, number in rows:
@@ -76,7 +79,8 @@ def _odd(attempts: Attempts, cells: Cells) -> Iterator[str]:
             yield f"{provider}: every attempt has {least:g} input tokens; are they estimates?"
         few = int(((n[i] < 3) & made).sum())
         if few:
-            yield f"{provider}: fewer than 3 attempts on {few:,} of {counted(made.sum(), 'problem')}; chances of success there are rough."
+            on = f"{few:,} of {counted(made.sum(), 'problem')}"
+            yield f"{provider}: fewer than 3 attempts on {on}; chances of success there are rough."
         yield from _apart(provider, cells, i)
         yield from _stops(provider, cells, i)
     yield from _alike(attempts, cells)
@@ -95,14 +99,20 @@ def _apart(provider: str, cells: Cells, i: int) -> Iterator[str]:
     wide = int((ratio >= 10).sum())
     if wide:
         x = int(np.argmax(ratio))
-        yield f"{provider}: costs of attempts on one problem are 10x apart or more on {counted(wide, 'problem')} ({cells.problems[x]}: {ratio[x]:.0f}x)."
+        which = f"{counted(wide, 'problem')} ({cells.problems[x]}: {ratio[x]:.0f}x)"
+        yield f"{provider}: costs of attempts on one problem are 10x apart or more on {which}."
 
 
 def _stops(provider: str, cells: Cells, i: int) -> Iterator[str]:
     """Attempts that end at a success are no sample of a fixed size: the unbiased estimator is not unbiased there."""
     n, c = cells["attempts"][i], cells["successes"][i]
     tried = (n > 1) & (c > 0)
-    if tried.sum() > 1 and (c[tried] == 1).all() and (cells["last_solved"][i][tried] == 1).all() and np.unique(n[n > 0]).size > 1:
+    if (
+        tried.sum() > 1
+        and (c[tried] == 1).all()
+        and (cells["last_solved"][i][tried] == 1).all()
+        and np.unique(n[n > 0]).size > 1
+    ):
         yield f"{provider}: attempts stop at the first success; estimates of its chances are biased."
 
 
@@ -112,14 +122,14 @@ def _alike(attempts: Attempts, cells: Cells) -> Iterator[str]:
             same = (cells["least_cost"] == cells["most_cost"]) & (cells["least_seconds"] == cells["most_seconds"])
         cellwise = int((same & (cells["attempts"] > 1)).sum())
         if cellwise:
-            yield f"All attempts of a provider on a problem are alike in {cellwise:,} cells; are they copies?"
+            yield f"All attempts of a provider on a problem are alike {cellwise:,} times; are they copies?"
         return
-    rows = attempts.store.rows(
-        "SELECT sum(n - 1) FROM (SELECT count(*) AS n FROM attempts WHERE solved IS NOT NULL AND cost IS NOT NULL AND seconds IS NOT NULL"
-        " AND input_tokens IS NOT NULL GROUP BY provider, problem, solved, cost, seconds, input_tokens, output_tokens HAVING count(*) > 1)"
-    )
-    if rows and rows[0][0]:
-        yield f"{counted(rows[0][0], 'attempt')} with the same verdict, cost, seconds and tokens as another on the problem; are they copies?"
+    known = " AND ".join(f"{name} IS NOT NULL" for name in ("solved", "cost", "seconds", "input_tokens"))
+    groups = "provider, problem, solved, cost, seconds, input_tokens, output_tokens"
+    alike = f"SELECT count(*) AS n FROM attempts WHERE {known} GROUP BY {groups} HAVING count(*) > 1"
+    ((copies,),) = attempts.store.rows(f"SELECT coalesce(sum(n - 1), 0) FROM ({alike})")
+    if copies:
+        yield f"{counted(copies, 'attempt')} with verdict, cost, seconds and tokens of another on the problem; are they copies?"
 
 
 def _identical(cells: Cells) -> Iterator[str]:
@@ -128,3 +138,24 @@ def _identical(cells: Cells) -> Iterator[str]:
         key = b"".join(np.ascontiguousarray(a[i]).tobytes() for a in (cells["attempts"], cells["successes"], cells.cost.total))
         if (other := seen.setdefault(key, provider)) != provider:
             yield f"{other} and {provider} have the same counts and costs on every problem; are they one provider?"
+
+
+def problem_sets(cells: Cells, usable: Floats) -> Iterator[str]:
+    """How many problems each provider has, where sets differ, and which provider costs the market most problems.
+
+    usable : (M, N) whether a provider has what a market needs of a problem.
+    """
+    if len(cells.providers) == 1:
+        yield f"{cells.providers[0]} is the only provider: there is nothing to arbitrage."
+    common = int(usable.all(axis=0).sum())
+    if common == usable.shape[1]:
+        return
+    each = ", ".join(f"{name} {int(number):,}" for name, number in zip(cells.providers, usable.sum(axis=1), strict=True))
+    without = [int(np.delete(usable, i, axis=0).all(axis=0).sum()) - common for i in range(len(cells.providers))]
+    worst = int(np.argmax(without))
+    told = (
+        f"; without {cells.providers[worst]} there would be {without[worst]:,} more"
+        if len(without) > 1 and without[worst]
+        else ""
+    )
+    yield f"Problems with attempts and costs: {each}; all have {common:,}{told}."

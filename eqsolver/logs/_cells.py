@@ -71,8 +71,8 @@ class Histogram:
 class Cells:
     """What is known of M providers on N problems; a cell without attempts has zeros.
 
-    counts : {name: (M, N)}: attempts with a verdict, successes, excluded attempts, those of unknown cost (`unpaid`) and of cost 0
-    though tokens were used (`zero`), and the least and most cost, tokens and seconds of an attempt with a verdict.
+    counts : {name: (M, N)}: attempts with a verdict, successes, excluded attempts, those of unknown cost (`unpaid`) and of cost
+    0 though tokens were used (`zero`), and the least and most cost, tokens and seconds of an attempt with a verdict.
     """
 
     providers: tuple[str, ...]
@@ -87,33 +87,37 @@ class Cells:
 
 
 def cells(store: Store, providers: Sequence[str] | None = None) -> Cells:
-    """The relation `attempts`, added up in one pass. Problems and providers are in alphabetical order, or in the order asked for."""
+    """The relation `attempts`, added up in one pass. Problems are sorted, providers too unless some are asked for."""
     columns = [f"{sql} AS {name}" for name, sql in _MOMENTS.items()]
     for what in ("cost", "seconds"):
         for outcome in (0, 1):
             mine = f"FILTER (solved = {outcome})"
-            columns += [f"count({what}) {mine} AS {what}_number_{outcome}", f"coalesce(sum({what}) {mine}, 0) AS {what}_total_{outcome}"]
+            columns += [
+                f"count({what}) {mine} AS {what}_number_{outcome}",
+                f"coalesce(sum({what}) {mine}, 0) AS {what}_total_{outcome}",
+            ]
             columns.append(f"coalesce(sum({what} * {what}) {mine}, 0) AS {what}_squares_{outcome}")
-    found = store.arrays(
-        f"SELECT provider, problem, min(domain) AS domain, max(domain) AS domain_2, {', '.join(columns)} FROM attempts GROUP BY provider, problem"
-    )
-    names = tuple(sorted(set(found["provider"].tolist()))) if providers is None else tuple(providers)
-    wanted = np.isin(found["provider"].astype(str), names)
+    names = f"provider, problem, min(domain) AS domain, {', '.join(columns)}"
+    found = store.arrays(f"SELECT {names} FROM attempts GROUP BY provider, problem")
+    sellers = tuple(sorted(set(found["provider"].tolist()))) if providers is None else tuple(providers)
+    wanted = np.isin(found["provider"].astype(str), sellers)
     problems, x = np.unique(found["problem"][wanted].astype(str), return_inverse=True)
-    i = np.array([names.index(name) for name in found["provider"][wanted]], dtype=np.int64)
+    i = np.array([sellers.index(name) for name in found["provider"][wanted]], dtype=np.int64)
 
     def placed(name: str) -> Floats:
-        values = np.zeros((len(names), problems.size))
+        values = np.zeros((len(sellers), problems.size))
         values[i, x] = np.ma.filled(found[name][wanted].astype(np.float64), np.nan)
         return values
 
     def sums(what: str) -> Sums:
-        by_outcome = {kind: np.stack([placed(f"{what}_{kind}_{o}") for o in (0, 1)], axis=2) for kind in ("number", "total", "squares")}
+        by_outcome = {
+            kind: np.stack([placed(f"{what}_{kind}_{o}") for o in (0, 1)], axis=2) for kind in ("number", "total", "squares")
+        }
         return Sums(**by_outcome)
 
     domains: dict[int, Any] = dict(zip(x.tolist(), np.ma.filled(found["domain"][wanted], None).tolist(), strict=True))
     return Cells(
-        providers=names,
+        providers=sellers,
         problems=tuple(problems.tolist()),
         counts={name: placed(name) for name in _MOMENTS},
         cost=sums("cost"),
@@ -125,8 +129,8 @@ def cells(store: Store, providers: Sequence[str] | None = None) -> Cells:
 def histogram(store: Store, found: Cells, what: str, bins_per_octave: int = 4) -> Histogram:
     """`cost` or `seconds` of attempts with a verdict, counted in bins of equal ratio; what is unknown or 0 is in none."""
     entries = store.arrays(
-        f"SELECT provider, problem, floor({int(bins_per_octave)} * log2({what}))::BIGINT AS bin, count(*) AS number FROM attempts"
-        f" WHERE solved IS NOT NULL AND {what} > 0 GROUP BY ALL ORDER BY ALL"
+        f"SELECT provider, problem, floor({int(bins_per_octave)} * log2({what}))::BIGINT AS bin, count(*) AS number"
+        f" FROM attempts WHERE solved IS NOT NULL AND {what} > 0 GROUP BY ALL ORDER BY ALL"
     )
     kept = np.isin(entries["provider"].astype(str), found.providers)
     place = {name: n for n, name in enumerate(found.problems)}

@@ -5,55 +5,61 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eqsolver.logs._merge import of_table
-from eqsolver.logs._messages import fault
 from eqsolver.logs._records import LogOptions
 from eqsolver.logs._store import Store
 from eqsolver.logs._table import Table
+from eqsolver.logs._values import fault
 
-IMPOSSIBLE = """CASE WHEN bad IS NOT NULL THEN bad
+NOT_NEGATIVE = ("cost", "verifier_cost", "seconds", "input_tokens", "cached_tokens", "output_tokens", "attempt")
+IMPOSSIBLE = f"""CASE WHEN bad IS NOT NULL THEN bad
   WHEN problem IS NULL THEN 'problem is blank' WHEN provider IS NULL THEN 'provider is blank'
-  WHEN cost < 0 THEN 'cost = ' || cost || ' is negative' WHEN verifier_cost < 0 THEN 'verifier_cost = ' || verifier_cost || ' is negative'
-  WHEN seconds < 0 THEN 'seconds = ' || seconds || ' is negative'
-  WHEN input_tokens < 0 THEN 'input_tokens = ' || input_tokens || ' is negative'
-  WHEN output_tokens < 0 THEN 'output_tokens = ' || output_tokens || ' is negative'
-  WHEN cached_tokens < 0 THEN 'cached_tokens = ' || cached_tokens || ' is negative'
+  {" ".join(f"WHEN {name} < 0 THEN '{name} = ' || {name} || ' is negative'" for name in NOT_NEGATIVE)}
   WHEN cached_tokens > input_tokens THEN
     'cached_tokens = ' || cached_tokens::BIGINT || ' exceeds input_tokens = ' || input_tokens::BIGINT || ', which include them'
-  WHEN attempt < 0 THEN 'attempt = ' || attempt || ' is negative' END"""
+  END"""
+NUMBERED_TWICE = "{} on {!r} has two attempts with the number {:g}"
 
 
 def check(store: Store, tables: Sequence[Table], options: LogOptions) -> None:
     """Raise `MarketError` for the first attempt that cannot be: in a table, with its row."""
-    for place, told in store.rows(f"SELECT place, {IMPOSSIBLE} AS told FROM merged WHERE told IS NOT NULL ORDER BY seq LIMIT 1"):
+    impossible = f"SELECT place, {IMPOSSIBLE} AS told FROM"
+    for place, told in store.rows(f"{impossible} merged WHERE told IS NOT NULL ORDER BY seq LIMIT 1"):
         raise fault(str(place), str(told))
     for one in tables:
         if store.rows(f"SELECT count({IMPOSSIBLE}) FROM ({of_table(one, options)})")[0][0]:
-            store.run("SET preserve_insertion_order = true")
-            rows = f"SELECT place, {IMPOSSIBLE} AS told FROM ({of_table(one, options, numbered=True)}) WHERE told IS NOT NULL"
-            place, told = store.rows(f"{rows} ORDER BY length(place), place LIMIT 1")[0]
+            store.run("SET preserve_insertion_order = true")  # rows are numbered only now: that takes time
+            numbered = f"{impossible} ({of_table(one, options, numbered=True)}) WHERE told IS NOT NULL"
+            place, told = store.rows(f"{numbered} ORDER BY length(place), place LIMIT 1")[0]
             raise fault(one.path, str(place), str(told))
-    _numbers(store, bool(tables))
-    two = "SELECT provider, problem FROM rows WHERE fingerprint IS NOT NULL GROUP BY ALL HAVING count(DISTINCT fingerprint) > 1 LIMIT 1"
-    for _, problem in store.rows(two):
-        raise fault(str(problem), "is the name of two different problems; choose another with --map problem=PATH, such as hash(vars)")
+    _run_numbers(store)
+    if tables:
+        _table_numbers(store)
+    two = (
+        "SELECT problem FROM rows WHERE fingerprint IS NOT NULL GROUP BY problem, suite HAVING count(DISTINCT fingerprint) > 1"
+    )
+    for (problem,) in store.rows(f"{two} LIMIT 1"):
+        told = "is the name of two different problems; choose another with --map problem=PATH, such as hash(vars)"
+        raise fault(str(problem), told)
 
 
-def _numbers(store: Store, tables: bool) -> None:
-    """No two attempts have one number: in a run of an importer, and in a cell of a table.
+def _run_numbers(store: Store) -> None:
+    """No two attempts of one run have one number."""
+    cell = "run, provider, problem, suite, variant, given"
+    twice = f"SELECT {cell} FROM merged WHERE given IS NOT NULL GROUP BY {cell} HAVING count(*) > 1 LIMIT 1"
+    for run, provider, problem, _, _, number in store.rows(twice):
+        raise fault(str(run), NUMBERED_TWICE.format(provider, problem, number))
 
-    Cells of a table whose numbers are 1 to n by count, least, most, sum and sum of squares are taken to be; others are looked at.
+
+def _table_numbers(store: Store) -> None:
+    """No two attempts on a problem have one number.
+
+    Those whose numbers are 1 to n by count, least, most, sum and sum of squares are taken to be; only others are sorted.
     """
-    told = "has two attempts with the number"
-    cell = "SELECT run, provider, problem, given FROM merged WHERE given IS NOT NULL GROUP BY ALL, suite, variant HAVING count(*) > 1"
-    cell = cell.replace("GROUP BY ALL, suite, variant", "GROUP BY run, provider, problem, given, suite, variant")
-    for run, provider, problem, number in store.rows(f"{cell} LIMIT 1"):
-        raise fault(str(run), f"{provider} on {problem!r} {told} {number}")
-    if not tables:
-        return
     n = "count(attempt)"
-    suspects = f"""SELECT provider, problem FROM rows WHERE attempt IS NOT NULL GROUP BY ALL HAVING NOT (min(attempt) = 1
-        AND max(attempt) = {n} AND sum(attempt) = {n} * ({n} + 1) / 2 AND sum(attempt * attempt) = {n} * ({n} + 1) * (2 * {n} + 1) / 6)"""
-    exact = f"""SELECT provider, problem, attempt FROM rows SEMI JOIN ({suspects}) USING (provider, problem)
+    regular = f"sum(attempt) = {n} * ({n} + 1) / 2 AND sum(attempt * attempt) = {n} * ({n} + 1) * (2 * {n} + 1) / 6"
+    suspects = f"""SELECT provider, problem FROM rows WHERE attempt IS NOT NULL GROUP BY ALL
+        HAVING NOT (min(attempt) = 1 AND max(attempt) = {n} AND {regular})"""
+    twice = f"""SELECT provider, problem, attempt FROM rows SEMI JOIN ({suspects}) USING (provider, problem)
         WHERE attempt IS NOT NULL GROUP BY provider, problem, attempt, suite HAVING count(*) > 1 LIMIT 1"""
-    for provider, problem, number in store.rows(exact):
-        raise fault("attempt", f"{provider} on {problem!r} {told} {number:g}")
+    for provider, problem, number in store.rows(twice):
+        raise fault("attempt", NUMBERED_TWICE.format(provider, problem, number))

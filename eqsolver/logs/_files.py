@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from eqsolver.logs._messages import fault
+from eqsolver.logs._values import fault
 
 Files = Sequence[Path]
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
@@ -97,7 +97,9 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
             table = csv.DictReader(file, delimiter=delimiter(path), restkey="", strict=True)
             for number, row in enumerate(table, 2):
                 if None in row.values() or "" in row:
-                    raise fault(path, f"row {number}", f"has another number of fields than the header ({len(table.fieldnames or ())})")
+                    raise fault(
+                        path, f"row {number}", f"has another number of fields than the header ({len(table.fieldnames or ())})"
+                    )
                 yield f"row {number}", row
         except UnicodeDecodeError as error:
             raise fault(path, f"not UTF-8 (byte 0x{error.object[error.start]:02x}); save the file as UTF-8") from None

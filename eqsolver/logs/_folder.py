@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from eqsolver.logs._files import Files, head, matching, whole
-from eqsolver.logs._messages import fault, shown
 from eqsolver.logs._paths import Read, Scope, reader
 from eqsolver.logs._preset import Preset, Report, Roster, Rule
 from eqsolver.logs._records import Call, Fact, LogOptions, Record
-from eqsolver.logs._values import ValueFault, count, moment, number, text, verdict
+from eqsolver.logs._values import ValueFault, count, fault, moment, number, shown, text, verdict
 
 CASTS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("cost", "seconds", "verifier_cost"), number),
@@ -76,7 +75,7 @@ class _Reading:
         try:
             self.fields: Mapping[str, Read] = {f: reader(e) for f, e in {**preset.fields, **asked}.items() if f != "solved"}
             verdicts = asked.get("solved", preset.fields.get("solved"))
-            self.solved = reader(verdicts) if verdicts is not None else lambda scope: None
+            self.solved: Read = reader(verdicts) if verdicts is not None else _nothing
         except ValueError as error:
             raise fault("--map", str(error)) from None
         self.calls = {f: reader(e) for f, e in preset.calls.fields.items()} if preset.calls else {}
@@ -94,8 +93,8 @@ class _Reading:
         if self.records:
             lists = [(name, read(whole_file)) for name, read in self.records]
             where, entries = next(((name, found) for name, found in lists if isinstance(found, list) and found), ("", []))
-        for number, entry in enumerate(entries):
-            place = f"{where}[{number}]" if where else "$"
+        for n, entry in enumerate(entries):
+            place = f"{where}[{n}]" if where else "$"
             scope = Scope(entry, root, path, whole_file.neighbours)
             try:
                 yield self._attempt(scope, run, place)
@@ -117,10 +116,14 @@ class _Reading:
                 for name in rule.unknown:
                     setattr(fact, name, None)
                 break
-        calls = [
-            Call(key=key, model=fact.provider, **{name: _cast(name, read, inner) for name, read in self.calls.items()})
-            for inner in (Scope(entry, scope.root, scope.path) for entry in (self.each_call(scope) or ()))
-        ] if self.each_call else []
+        calls = (
+            [
+                Call(key=key, model=fact.provider, **{name: _cast(name, read, inner) for name, read in self.calls.items()})
+                for inner in (Scope(entry, scope.root, scope.path) for entry in (self.each_call(scope) or ()))
+            ]
+            if self.each_call
+            else []
+        )
         return fact, calls
 
     def _score(self, scope: Scope) -> float | None:
@@ -136,6 +139,10 @@ class _Reading:
             return verdict(found)
         except ValueFault as error:
             raise _FieldFault(f"solved ({self.preset.fields.get('solved')}) = {error}") from None
+
+
+def _nothing(scope: Scope) -> None:
+    """What is not in the log."""
 
 
 class _FieldFault(ValueError):
@@ -154,8 +161,9 @@ def chosen(scores: Mapping[str, Any], asked: str | None, default: str | None = N
 
 
 def _cast(name: str, read: Read, scope: Scope) -> Any:
+    cast: Callable[[Any], Any] = CASTS.get(name, text)
     try:
-        return CASTS.get(name, text)(read(scope))
+        return cast(read(scope))
     except (ValueFault, TypeError, ValueError) as error:
         raise _FieldFault(f"{name} = {error}") from None
 
@@ -201,7 +209,11 @@ def _report(run: Path, provider: str, report: Report, everything: Files) -> Iter
     if not isinstance(found, dict) or not all(isinstance(found.get(ids, []), list) for ids in (*report.solved, *report.failed)):
         raise fault(path, f"is not a report: {', '.join(report.solved)} must be lists of problems")
     reasons = found.get(report.reasons or "", {})
-    excluded = {problem: f"infrastructure: {reasons.get(problem, 'unknown')}" for ids in report.excluded for problem in found.get(ids, ())}
+    excluded = {
+        problem: f"infrastructure: {reasons.get(problem, 'unknown')}"
+        for ids in report.excluded
+        for problem in found.get(ids, ())
+    }
     unverified = {problem: "no verdict: error in the evaluation" for ids in report.unverified for problem in found.get(ids, ())}
     for problem, reason in {**unverified, **excluded}.items():
         yield Fact(key=f"{run}|{problem}", kind="verdict", excluded=True, error=reason)

@@ -10,10 +10,9 @@ from typing import Any
 import orjson
 
 from eqsolver.logs._files import TABLES, Files, keys, records
-from eqsolver.logs._messages import fault
 from eqsolver.logs._paths import Scope, reader
 from eqsolver.logs._records import Call, Fact, LogOptions, Omitted, Record
-from eqsolver.logs._values import ValueFault, count, moment, number, text
+from eqsolver.logs._values import ValueFault, count, fault, moment, number, text
 
 Parse = Callable[[Mapping[str, Any], LogOptions, str], Iterator[Record]]
 
@@ -39,7 +38,9 @@ class Gateway:
                 try:
                     yield from self.parse(entry, options, str(path))
                 except (ValueFault, KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
-                    raise fault(path, where, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)) from None
+                    raise fault(
+                        path, where, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+                    ) from None
 
 
 def _fields(path: Path) -> frozenset[str]:
@@ -94,7 +95,7 @@ def _litellm(entry: Mapping[str, Any], options: LogOptions, path: str) -> Iterat
         error=str(error) if failed else None,
     )
     if hit:
-        yield Omitted("calls answered from the gateway's cache, which cost nothing: their attempts are cheaper than new ones")
+        yield Omitted("calls from the gateway's cache, which cost nothing: new attempts would cost more", kept=True)
 
 
 def _decoded(value: Any) -> Any:
@@ -134,9 +135,11 @@ def _openrouter(entry: Mapping[str, Any], options: LogOptions, path: str) -> Ite
         output_tokens=field(entry, "native_tokens_completion", count),
         cost=paid(cost, tokens, failed),
         error=str(statuses[-1]) if failed else None,
-        cut=cut,
+        cut_by=cut,
     )
 
 
-litellm = Gateway("litellm", "LiteLLM: the spend table, CSV or JSON", frozenset({"request_id", "spend", "session_id"}), _litellm)
+litellm = Gateway(
+    "litellm", "LiteLLM: the spend table, CSV or JSON", frozenset({"request_id", "spend", "session_id"}), _litellm
+)
 openrouter = Gateway("openrouter", "OpenRouter: generations, JSONL", frozenset({"native_tokens_prompt", "model"}), _openrouter)

@@ -13,9 +13,8 @@ import orjson
 from eqsolver._errors import MarketError
 from eqsolver.logs._files import Files, head, whole
 from eqsolver.logs._folder import chosen
-from eqsolver.logs._messages import fault
 from eqsolver.logs._records import Fact, LogOptions, Omitted, Record
-from eqsolver.logs._values import ValueFault, count, moment, number, text, verdict
+from eqsolver.logs._values import ValueFault, count, fault, moment, number, text, verdict
 
 name = "inspect"
 about = "Inspect: .eval and .json logs"
@@ -38,11 +37,11 @@ def read(files: Files, everything: Files, options: LogOptions) -> Iterator[Recor
         evaluation = header["eval"]
         repeated = evaluation.get("eval_id") in seen
         seen.add(str(evaluation.get("eval_id")))
-        for number, sample in enumerate(samples):
+        for n, sample in enumerate(samples):
             if repeated:
                 yield Omitted("a second copy of the same evaluation")
                 continue
-            place = f"sample {sample.get('id', number)}, epoch {sample.get('epoch')}"
+            place = f"sample {sample.get('id', n)}, epoch {sample.get('epoch')}"
             try:
                 yield _fact(path, evaluation, sample, options)
             except MarketError:
@@ -63,7 +62,9 @@ def _zipped(path: Path) -> tuple[Any, list[Any]]:
                 raise fault(path, "is not an Inspect log: it has neither header.json nor _journal/start.json")
             if "summaries.json" in names:
                 return orjson.loads(archive.read(header)), orjson.loads(archive.read("summaries.json"))
-            parts = sorted((n for n in names if re.fullmatch(r"_journal/summaries/\d+\.json", n)), key=lambda n: int(Path(n).stem))
+            parts = sorted(
+                (n for n in names if re.fullmatch(r"_journal/summaries/\d+\.json", n)), key=lambda n: int(Path(n).stem)
+            )
             return orjson.loads(archive.read(header)), [s for part in parts for s in orjson.loads(archive.read(part))]
     except (plain.BadZipFile, zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
         if isinstance(error, MarketError):

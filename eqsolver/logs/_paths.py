@@ -41,7 +41,8 @@ def reader(alternatives: str | Sequence[str]) -> Read:
     `FILE.json:a.b` in a neighbouring file; `a[].b` and `a[role=assistant].b` (`!=`, values separated by `|`) give lists;
     keys with dots are quoted (`'gen_ai.model'`). Around them: `sum`, `min`, `max`, `all` of a list, unknown where an entry is;
     `span`, from a list's first to its last time, and `earliest`; `between(start, finish)`, seconds; `nonzero`, where 0 means
-    unknown; `plus1`; `thousandth`; `hash`, a digest of anything. Text with `{expression}` in it is a template, unknown where a part is.
+    unknown; `plus1`; `thousandth`; `hash`, a digest of anything. Text with `{expression}` in it is a template, unknown where
+    a part is.
 
     Raises `ValueError` where an expression makes no sense.
     """

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from eqsolver.logs._messages import fault
 from eqsolver.logs._paths import reader
 from eqsolver.logs._records import Call, Fact
+from eqsolver.logs._values import fault
 
 Expression = str | Annotated[list[str], Field(min_length=1)]
 FACT_FIELDS = frozenset(f.name for f in fields(Fact)) - {"key", "kind", "score", "excluded", "cut", "error"} | {"solved"}
@@ -74,8 +74,9 @@ class Report(_Table):
 class Preset(_Table):
     """How a folder of JSON files becomes attempts.
 
-    glob : the last path parts of the files. needs : paths that have a value in such a file. records : paths of the list of attempts, the first
-    that is there; default: a file is one attempt. run : which part of a file's path names its run (-1: the file).
+    glob : the last path parts of the files. needs : paths that have a value in such a file. records : paths of the list of
+    attempts, the first that is there; default: a file is one attempt. run : which part of a file's path names its run (-1: the
+    file).
     """
 
     about: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import itertools
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eqsolver._errors import UsageError
 from eqsolver.logs._files import whole
-from eqsolver.logs._messages import fault, shown
+from eqsolver.logs._values import fault, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """USD per million tokens of a model, from `since` up to `until` (seconds since 1970) and for more than `above` input tokens.
+    """USD per million tokens of a model, from `since` up to `until` (seconds since 1970), above so many input tokens.
 
     cached : of input tokens read from a cache. written : of those written to one. up_to : the most input tokens.
     """
@@ -105,10 +107,14 @@ def _rows(path: Path, model: str, entry: Any) -> list[Price]:
             row = _Row.model_validate(table)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise fault(path, f"token_prices.{model}.{'.'.join(map(str, first['loc']))} = {shown(first['input'])}", first["msg"]) from None
-        rows.append(_price(row.input, row.output, row.cached, row.written, since=_epoch(row.since), until=_epoch(row.until, math.inf)))
+            raise fault(
+                path, f"token_prices.{model}.{'.'.join(map(str, first['loc']))} = {shown(first['input'])}", first["msg"]
+            ) from None
+        rows.append(
+            _price(row.input, row.output, row.cached, row.written, since=_epoch(row.since), until=_epoch(row.until, math.inf))
+        )
     ordered = sorted(rows, key=lambda price: price.since)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in itertools.pairwise(ordered):
         if earlier.until > later.since:
             raise fault(path, f"token_prices.{model}", "two prices hold at one time; give each from and until")
     return ordered
@@ -128,32 +134,27 @@ class LiteLLMPrices:
     """LiteLLM's `model_prices_and_context_window.json`: prices per token, with tiers above so many input tokens."""
 
     def __init__(self, path: Path) -> None:
-        self._found = whole(path) if path.is_file() else None
-        if not isinstance(self._found, dict):
-            raise fault(path, "no such file" if self._found is None else "is not a LiteLLM price list, an object of models")
+        found = whole(path) if path.is_file() else None
+        if not isinstance(found, dict):
+            raise fault(path, "no such file" if found is None else "is not a LiteLLM price list, an object of models")
+        self._found: dict[str, Any] = found
         self.name = f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})"
 
     def prices(self, model: str) -> list[Price]:
-        entry = next((self._found[name] for name in self._names(model) if isinstance(self._found.get(name), dict)), {})
+        entries = (self._found.get(name) for _, name in split_names(model))
+        entry: dict[str, Any] = next((one for one in entries if isinstance(one, dict)), {})
         if not isinstance(entry.get("input_cost_per_token"), int | float):
             return []
         tiers = {0: ""}
         for key in entry:
-            if key.startswith("input_cost_per_token_above_") and key.endswith("k_tokens"):
-                tiers[1000 * int(key.removesuffix("k_tokens").rpartition("_")[2])] = "_" + key.removeprefix("input_cost_per_token_")
-        starts = sorted(tiers)
-        return [
-            _price(
-                *(None if (cost := entry.get(f"{kind}{tiers[start]}", entry.get(kind))) is None else 1e6 * cost for kind in _KINDS),
-                above=start or -1,
-                up_to=end,
-            )
-            for start, end in zip(starts, [*starts[1:], math.inf], strict=True)
-        ]
-
-    def _names(self, model: str) -> Iterator[str]:
-        for _, name in split_names(model):
-            yield name
+            if found := re.fullmatch(r"input_cost_per_token(_above_(\d+)k_tokens)", key):
+                tiers[1000 * int(found[2])] = found[1]
+        starts, prices = sorted(tiers), []
+        for start, end in zip(starts, [*starts[1:], math.inf], strict=True):
+            costs = [entry.get(f"{kind}{tiers[start]}", entry.get(kind)) for kind in _KINDS]
+            income, output, cached, written = (None if cost is None else 1e6 * float(cost) for cost in costs)
+            prices.append(_price(income or 0.0, output or 0.0, cached, written, above=start or -1, up_to=end))
+        return prices
 
 
 _KINDS = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost", "cache_creation_input_token_cost")
@@ -182,7 +183,7 @@ class GenaiPrices:
 
 
 def _genai(prices: Any) -> list[Price]:
-    """A model's prices in spans of time: of two that hold at once, the later in the list does. Prices by the hour are left out."""
+    """A model's prices in spans of time, each until the next begins. Prices by the hour are left out."""
     listed = [(None, prices)] if not isinstance(prices, list) else [(entry.constraint, entry.prices) for entry in prices]
     dated = [(_epoch(getattr(when, "start_date", None)), found) for when, found in listed if not hasattr(when, "start_time")]
     dated.sort(key=lambda entry: entry[0])
@@ -204,7 +205,14 @@ def _tiers(found: Any) -> list[Price]:
         return float(next((tier.price for tier in reversed(kind.tiers) if tier.start <= start), kind.base))
 
     return [
-        _price(at(kinds[0], start) or 0.0, at(kinds[1], start) or 0.0, at(kinds[2], start), at(kinds[3], start), above=start or -1, up_to=end)
+        _price(
+            at(kinds[0], start) or 0.0,
+            at(kinds[1], start) or 0.0,
+            at(kinds[2], start),
+            at(kinds[3], start),
+            above=start or -1,
+            up_to=end,
+        )
         for start, end in zip(starts, [*starts[1:], math.inf], strict=True)
     ]
 

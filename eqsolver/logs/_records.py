@@ -49,7 +49,7 @@ class Fact:
 class Call:
     """One call of a model within the attempt `key`.
 
-    judge : the call verified and did not attempt. error : why it failed. cut : why its answer ends early.
+    judge : the call verified and did not attempt. error : why it failed. cut_by : why its answer ends early.
     input_tokens include those read from a cache (`cached_tokens`) and those written to it (`written_tokens`).
     """
 
@@ -63,15 +63,16 @@ class Call:
     output_tokens: int | None = None
     cost: float | None = None
     error: str | None = None
-    cut: str | None = None
+    cut_by: str | None = None
     judge: bool = False
 
 
 @dataclass(slots=True, frozen=True)
 class Omitted:
-    """A record that belongs to no attempt, and why: it is left out and counted."""
+    """A record of no attempt, and why: it is left out and counted. kept : it is counted only, for what it means."""
 
     reason: str
+    kept: bool = False
 
 
 Record = Fact | Call | Omitted
@@ -92,7 +93,7 @@ class LogOptions:
     exclude : values of `error` that exclude an attempt. attempts_min : the least attempts of a provider on a problem, >= 1.
     memory_limit : of the database, as DuckDB writes sizes; more is spilt to disk. threads : of the database, >= 1.
     prices_differ : two lists whose prices of a model are further apart than this share are told, > 0.
-    duplicates_up_to : rows up to which alike rows are counted one by one; in larger tables only cells that are alike throughout.
+    duplicates_up_to : up to so many rows alike attempts are counted; beyond, only problems whose attempts are all alike.
     """
 
     format: str | None = None

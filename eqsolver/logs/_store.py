@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from eqsolver.logs._messages import fault
+from eqsolver._errors import MarketError
 from eqsolver.logs._records import Call, Fact
+from eqsolver.logs._values import fault
 
 TYPES = {
     **dict.fromkeys(("score", "cost", "seconds", "verifier_cost", "verdict_2", "time", "start", "finish"), "DOUBLE"),
     **dict.fromkeys(("attempt", "input_tokens", "cached_tokens", "written_tokens", "output_tokens", "seq"), "BIGINT"),
-    **dict.fromkeys(("excluded", "judge"), "BOOLEAN"),
+    **dict.fromkeys(("excluded", "cut", "judge"), "BOOLEAN"),
 }
 FACT = tuple(f.name for f in fields(Fact))
 CALL = tuple(f.name for f in fields(Call))
@@ -40,7 +41,13 @@ class Store:
     def __init__(self, folder: Path, memory_limit: str, threads: int) -> None:
         import duckdb
 
-        self.folder, self._error = folder, duckdb.Error
+        self.folder = folder
+        self._unreadable = (
+            duckdb.InvalidInputException,
+            duckdb.ConversionException,
+            duckdb.IOException,
+            duckdb.OutOfMemoryException,
+        )
         settings = {
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -65,26 +72,34 @@ class Store:
                 store._connection.close()
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self._connection.execute(sql, list(parameters))
+        self._execute(sql, parameters)
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> Any:
+        """What went wrong with a file is the user's; whatever else goes wrong is ours, and stays as it is."""
+        try:
+            return self._connection.execute(sql, list(parameters))
+        except self._unreadable as error:
+            told = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise fault("table", "; ".join(told[:3])) from None
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """A small answer, row by row; what is unknown is None."""
-        columns = [
-            np.where(np.ma.getmaskarray(column), None, np.ma.getdata(column).astype(object)).tolist()
-            for column in self.arrays(sql, parameters).values()
-        ]
+        columns = []
+        for column in self.arrays(sql, parameters).values():
+            hidden, values = np.ma.getmaskarray(column).tolist(), np.ma.getdata(column).tolist()
+            columns.append([None if gone else value for gone, value in zip(hidden, values, strict=True)])
         return list(zip(*columns, strict=True))
 
     def arrays(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
         """An answer column by column."""
-        return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
+        return dict(self._execute(sql, parameters).fetchnumpy())
 
     def opens(self, path: Path, relation: str) -> dict[str, str]:
         """Columns and their types of a relation over a file; a `MarketError` where the file cannot be read."""
         try:
             return dict(self.rows(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {relation})"))
-        except self._error as error:
-            raise fault(path, f"cannot be read as a table: {str(error).splitlines()[0]}") from None
+        except MarketError as error:
+            raise fault(path, f"cannot be read as a table: {error}") from None
 
     def json_rows(self, path: Path) -> Iterator[str]:
         """Rows of a Parquet file as JSON text."""

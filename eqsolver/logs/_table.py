@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eqsolver.logs._files import delimiter, keys
-from eqsolver.logs._messages import fault, shown
 from eqsolver.logs._store import Store, literal, quoted
-from eqsolver.logs._values import NO, PARTIAL, YES
+from eqsolver.logs._values import NO, PARTIAL, YES, fault, shown
 
 NUMBERS = ("cost", "seconds", "verifier_cost")
 COUNTS = ("attempt", "input_tokens", "cached_tokens", "output_tokens")
@@ -53,7 +52,9 @@ def table(store: Store, path: Path) -> Table:
         options = f"delim = {literal(delimiter(path))}, quote = '\"', escape = '\"', header = true, all_varchar = true"
         relation = f"read_csv({literal(path)}, {options}, strict_mode = true, null_padding = false)"
     types = store.opens(path, relation)
-    numeric = frozenset(name for name, kind in types.items() if re.match("(U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL|BOOL)", kind))
+    numeric = frozenset(
+        name for name, kind in types.items() if re.match("(U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL|BOOL)", kind)
+    )
     return Table(path, relation, lambda name: f"{quoted(name)}::VARCHAR", types.__contains__, list(types), numeric)
 
 
@@ -92,7 +93,9 @@ class _Source:
     def moment(self) -> str:
         """Seconds since 1970, of times as text or of numbers of seconds, milli-, micro- or nanoseconds."""
         x = self.number()
-        scaled = f"CASE WHEN {x} > 1e17 THEN {x} / 1e9 WHEN {x} > 1e14 THEN {x} / 1e6 WHEN {x} > 1e11 THEN {x} / 1e3 ELSE {x} END"
+        scaled = (
+            f"CASE WHEN {x} > 1e17 THEN {x} / 1e9 WHEN {x} > 1e14 THEN {x} / 1e6 WHEN {x} > 1e11 THEN {x} / 1e3 ELSE {x} END"
+        )
         return f"coalesce({scaled}, epoch(try_cast(nullif(trim({self.text}), '') AS TIMESTAMPTZ)))"
 
 
@@ -181,13 +184,23 @@ def _wrong(column: str, source: _Source, value: str) -> str:
     """A CASE's branches: text where a number is needed, fractions where a count is, a verdict or number out of range."""
     told = f"{literal(column + ' = ')} || {source.text}"
     comma = f"CASE WHEN regexp_full_match(trim({source.text}), '-?\\d+,\\d+') THEN '; write decimals with a point' ELSE '' END"
-    kind = {"solved": "a verdict, 0 or 1", "verdict_2": "a verdict, 0 or 1", "time": "a time", "start": "a time", "finish": "a time"}
+    kind = {
+        "solved": "a verdict, 0 or 1",
+        "verdict_2": "a verdict, 0 or 1",
+        "time": "a time",
+        "start": "a time",
+        "finish": "a time",
+    }
     blank = f"lower(trim({source.text})) IN ('', 'nan')"
     branches = []
     if source.typed is None:
-        branches.append(f"WHEN {value} IS NULL AND NOT {blank} THEN {told} || ' must be {kind.get(column, 'a number')}' || {comma}")
+        branches.append(
+            f"WHEN {value} IS NULL AND NOT {blank} THEN {told} || ' must be {kind.get(column, 'a number')}' || {comma}"
+        )
     if column in ("solved", "verdict_2"):
-        branches.append(f"WHEN NOT {value} BETWEEN 0 AND 1 THEN {told} || ' must be a verdict: 0 or 1, or a score between them'")
+        branches.append(
+            f"WHEN NOT {value} BETWEEN 0 AND 1 THEN {told} || ' must be a verdict: 0 or 1, or a score between them'"
+        )
     elif column in (*NUMBERS, *COUNTS):
         branches.append(f"WHEN isinf({value}) THEN {told} || ' must be finite'")
     if column in COUNTS:

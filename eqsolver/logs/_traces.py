@@ -10,9 +10,8 @@ import orjson
 
 from eqsolver.logs._files import TABLES, Files, head, keys, records
 from eqsolver.logs._gateways import field, mapped, paid
-from eqsolver.logs._messages import fault, shown
 from eqsolver.logs._records import Call, Fact, LogOptions, Omitted, Record
-from eqsolver.logs._values import ValueFault, count, moment, number, text, verdict
+from eqsolver.logs._values import ValueFault, count, fault, moment, number, shown, text, verdict
 
 OBSERVATION, SCORE = {"trace_id", "type", "usage_details"}, {"trace_id", "data_type", "value"}
 
@@ -47,7 +46,9 @@ class Langfuse:
                 try:
                     yield from _langfuse(entry, scorers, options)
                 except (ValueFault, KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
-                    raise fault(path, where, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)) from None
+                    raise fault(
+                        path, where, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+                    ) from None
 
 
 def _langfuse(entry: Mapping[str, Any], scorers: _Scorers, options: LogOptions) -> Iterator[Record]:
@@ -118,7 +119,9 @@ class OpenTelemetry:
                     for event in _inside(entry, "resourceLogs", "scopeLogs", "logRecords"):
                         yield from _event(event, scorers)
                 except (ValueFault, KeyError, TypeError, AttributeError) as error:
-                    raise fault(path, where, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)) from None
+                    raise fault(
+                        path, where, f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+                    ) from None
 
 
 def _inside(entry: Mapping[str, Any], *levels: str) -> Iterator[Mapping[str, Any]]:

@@ -1,13 +1,30 @@
-"""Values as logs write them: numbers, times and verdicts."""
+"""Values as logs write them, numbers, times and verdicts; and how a wrong one is told."""
 
 from __future__ import annotations
 
 import math
 import re
+import reprlib
 from datetime import UTC, datetime
+from os import PathLike
 from typing import Any
 
-from eqsolver.logs._messages import shown
+from eqsolver._errors import MarketError
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
+
+
+def shown(value: object) -> str:
+    """A value found in a file, short enough for one line."""
+    return _short.repr(value)
+
+
+def fault(place: str | PathLike[str], *parts: str) -> MarketError:
+    """A `MarketError` whose message is `place: part: part`, on one line and printable whatever the input held."""
+    text = ": ".join([str(place), *parts])
+    return MarketError("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+
 
 YES = frozenset({"1", "true", "yes", "pass", "passed", "c", "correct", "resolved", "solved"})
 NO = frozenset({"0", "false", "no", "fail", "failed", "i", "incorrect", "n", "unresolved"})

@@ -32,7 +32,9 @@ def write(attempts: Attempts, cells: Cells, path: Path) -> list[str]:
         return _folder(attempts, cells, path)
     store = attempts.store
     further = [name for name, (number,) in zip(OPTIONAL, _numbers(attempts), strict=True) if number]
-    columns = ", ".join({"time": "make_timestamp((time * 1e6)::BIGINT) AS time", **_ROUNDED}.get(name, name) for name in (*BASE, *further))
+    columns = ", ".join(
+        {"time": "make_timestamp((time * 1e6)::BIGINT) AS time", **_ROUNDED}.get(name, name) for name in (*BASE, *further)
+    )
     numbered = "row_number() OVER (PARTITION BY provider, problem ORDER BY time NULLS LAST, place)"
     temporary = path.parent / f".eqsolver-{secrets.token_hex(8)}.tmp"
     try:
@@ -57,12 +59,13 @@ def _numbers(attempts: Attempts) -> list[tuple[int]]:
 
 
 def _folder(attempts: Attempts, cells: Cells, path: Path) -> list[str]:
-    """A file for each provider: outcomes, and costs where all are known, else their mean; cells of unknown cost are left out."""
+    """A file for each provider: outcomes, and costs where all are known, else their mean; unknown means are left out."""
     path.mkdir(parents=True, exist_ok=True)
     told, left_out = [], 0
-    for i, provider in enumerate(cells.providers):
+    for provider in cells.providers:
         rows = attempts.store.rows(
-            "SELECT problem, list(solved ORDER BY attempt, place), list(cost ORDER BY attempt, place), avg(cost), count(cost) = count(*)"
+            "SELECT problem, list(solved ORDER BY attempt, place), list(cost ORDER BY attempt, place), avg(cost),"
+            " count(cost) = count(*)"
             " FROM attempts WHERE provider = ? AND solved IS NOT NULL GROUP BY problem ORDER BY problem",
             [provider],
         )
@@ -77,5 +80,5 @@ def _folder(attempts: Attempts, cells: Cells, path: Path) -> list[str]:
     if any("/" in provider for provider in cells.providers):
         told.append("A slash in a provider's name is written as two underscores.")
     if left_out:
-        told.append(f"Left out, for want of any cost: {left_out:,} cells.")
+        told.append(f"Left out, for want of any cost: {left_out:,} of the providers' problems.")
     return told

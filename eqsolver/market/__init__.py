@@ -14,6 +14,7 @@ from eqsolver.market._provider import Provider
 from eqsolver.market._stopping import StoppingTest, log_notes
 
 if TYPE_CHECKING:
+    from eqsolver.market._attempts import read_foreign
     from eqsolver.market._fields import schema
     from eqsolver.market._load import load
     from eqsolver.market._log_fields import log_fields
@@ -42,6 +43,7 @@ __all__ = [
     "load",
     "log_fields",
     "log_notes",
+    "read_foreign",
     "read_logs",
     "read_spec",
     "schema",
@@ -52,6 +54,7 @@ __all__ = [
 _LATER = {
     "load": "_load",
     "log_fields": "_log_fields",
+    "read_foreign": "_attempts",
     "read_logs": "_logs",
     "read_spec": "_spec",
     "schema": "_fields",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -92,6 +93,22 @@ class Market:
             for name in regime.arbitrageurs:
                 if name not in {a.name for a in self.arbitrageurs}:
                     raise MarketError(f"regime {regime.name!r}: unknown arbitrageur {name!r}")
+
+    @classmethod
+    def from_attempts(cls, frame: Any, **named: Any) -> Market:
+        """The market of a data frame with a row for each attempt.
+
+        Parameters
+        ----------
+        frame : with columns `problem`, `provider`, `solved` (1, 0, or missing: excluded), `cost` (money, missing: unknown); and
+            if known, `attempt`, `seconds`, `input_tokens` (cached ones included), `cached_tokens`, `output_tokens`, `error`.
+        named : `options` (`LogOptions`), `name`, `unit`, `providers`.
+
+        Raises `MarketError` for a column that is unknown or missing, and for values that cannot be.
+        """
+        from eqsolver.market._attempts import from_frame
+
+        return from_frame(frame, **named)
 
     @property
     def names(self) -> tuple[str, ...]:

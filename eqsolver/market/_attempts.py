@@ -1,0 +1,138 @@
+"""Markets from tables of attempts: logs of other tools, and data frames."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqsolver._base import BoolArray, MarketError
+from eqsolver.logs import Cells, LogOptions, audit, cells, problem_sets, read_attempts
+from eqsolver.market._market import Market
+from eqsolver.market._odds import Sampled
+from eqsolver.market._provider import Provider
+
+
+def read_foreign(
+    paths: Sequence[Path],
+    options: LogOptions | None = None,
+    *,
+    name: str | None = None,
+    unit: str | None = None,
+    providers: Sequence[str] | None = None,
+) -> tuple[Market, list[str]]:
+    """The market of logs of any format, and lines that say what was read, what was left out and what looks odd.
+
+    Parameters
+    ----------
+    paths : files and folders, of formats that are found by looking at them. options : how they are read.
+    name : of the market; default that of the first path. unit : of money; default the logs' currency, or USD.
+    providers : of these only, in their order.
+
+    Returns
+    -------
+    Market with `Sampled` odds of the problems on which every provider has `attempts_min` attempts with a verdict and a known
+    cost; an attempt of unknown cost counts, at the mean cost of the others. Problems are equally weighted.
+
+    Raises
+    ------
+    MarketError : a log cannot be read or cannot be true; no verdict or cost is known; a cost of 0 is not declared `free`.
+    """
+    options = options or LogOptions()
+    with read_attempts(paths, options) as attempts:
+        found = cells(attempts.store, providers)
+        for unknown in set(found.providers) - set(cells(attempts.store).providers):
+            raise MarketError(f"providers: no attempts of {unknown!r}; there are {', '.join(cells(attempts.store).providers)}")
+        lines = audit(attempts, found)
+        usable = (found["attempts"] >= options.attempts_min) & (
+            (found.cost.number.sum(axis=2) > 0) | _free(found, options)[:, None]
+        )
+        lines += problem_sets(found, usable)
+        market = _market(found, usable, options, name or paths[0].absolute().stem, unit or attempts.currency or "USD")
+    return market, lines
+
+
+def _free(found: Cells, options: LogOptions) -> BoolArray:
+    """(M,) which providers are declared free."""
+    free: BoolArray = np.isin(found.providers, options.free)
+    return free
+
+
+def _market(found: Cells, usable: BoolArray, options: LogOptions, name: str, unit: str) -> Market:
+    _refuse(found, options)
+    kept = np.flatnonzero(usable.all(axis=0))
+    if not kept.size:
+        counts = ", ".join(f"{seller} ({number})" for seller, number in zip(found.providers, usable.sum(axis=1), strict=True))
+        raise MarketError(f"no problem has attempts and costs of every provider: {counts}; --providers chooses some of them")
+    with np.errstate(invalid="ignore"):
+        cost = found.cost.mean
+    sellers = [
+        Provider(
+            name=seller,
+            odds=Sampled(attempts=found["attempts"][i, kept].astype(int), successes=found["successes"][i, kept].astype(int)),
+            spend=cost[i, kept],
+        )
+        for i, seller in enumerate(found.providers)
+    ]
+    return Market(
+        name=name,
+        providers=tuple(sellers),
+        weights=np.full(kept.size, 1 / kept.size),
+        problems=tuple(found.problems[x] for x in kept),
+        unit=unit,
+        dropped=_dropped(found, usable, options),
+    )
+
+
+def _refuse(found: Cells, options: LogOptions) -> None:
+    """Raise `MarketError` where no market can be made: no verdicts, unknown costs, costs of 0."""
+    for i, seller in enumerate(found.providers):
+        made, unpaid, zero = (int(found[column][i].sum()) for column in ("attempts", "unpaid", "zero"))
+        if not made:
+            raise MarketError(
+                f"{seller}: none of its {int(found['excluded'][i].sum())} attempts has a verdict{_help(found, i)}"
+            )
+        if seller in options.free:
+            continue
+        if zero:
+            told = f"{seller}: {zero} of {made} attempts cost 0 though tokens were used"
+            raise MarketError(
+                f"{told}; --free {seller} says that it is free, --price-list finds a price, an empty cost is unknown"
+            )
+        if unpaid and (options.require_cost or unpaid == made):
+            tokens = not np.isnan(found["least_tokens"][i]).all()
+            hint = "--price-list prices their tokens" if tokens else "--map cost=COLUMN names a cost"
+            raise MarketError(
+                f"{seller}: {unpaid} of {made} attempts have no cost; {hint}, --free {seller} says that it is free"
+            )
+
+
+def _help(found: Cells, i: int) -> str:
+    return "; --verdicts CSV gives verdicts, --solved-at X decides on partial credit" if found["excluded"][i].sum() else ""
+
+
+def _dropped(found: Cells, usable: BoolArray, options: LogOptions) -> dict[str, int]:
+    """{reason: number of problems}, each under its first reason."""
+    few = "no attempts" if options.attempts_min == 1 else f"fewer than {options.attempts_min} attempts"
+    reasons: Counter[str] = Counter()
+    for x in np.flatnonzero(~usable.all(axis=0)):
+        short = [seller for i, seller in enumerate(found.providers) if found["attempts"][i, x] < options.attempts_min]
+        unpaid = [seller for i, seller in enumerate(found.providers) if not usable[i, x] and seller not in short]
+        lacking = short or unpaid
+        listed = f"{', '.join(lacking[:-1])} and {lacking[-1]}" if len(lacking) > 1 else lacking[0]
+        reasons[f"{few} of {listed}" if short else f"no cost of {listed}"] += 1
+    return dict(reasons.most_common())
+
+
+def from_frame(frame: Any, options: LogOptions | None = None, **named: Any) -> Market:
+    """The market of a data frame with the columns of the attempt table; see `Market.from_attempts`."""
+    with tempfile.TemporaryDirectory(prefix="eqsolver-") as folder:
+        path = Path(folder) / "attempts.csv"
+        frame.to_csv(path, index=False)
+        market, _ = read_foreign([path], replace(options or LogOptions(), format="table"), **{"name": "attempts", **named})
+    return market
