@@ -158,6 +158,7 @@ def convert(
 ) -> None:
     """Turn logs of any format into one table of attempts, and audit it."""
     from eqsolver import logs as room
+    from eqsolver.market import attempt_notes
 
     if list_:
         known = room.formats()
@@ -170,6 +171,6 @@ def convert(
     options = replace(asked.options, free=tuple(arguments.names(free, "--free") or ()))
     with room.read_attempts(logs, options) as attempts:
         cells = room.cells(attempts.store)
-        lines = [*room.audit(attempts, cells), *room.write(attempts, cells, output)]
+        lines = [*room.audit(attempts, cells), *attempt_notes(cells), *room.write(attempts, cells, output)]
     if not quiet:
         typer.echo("\n".join([*lines, f"Wrote {output}."]))

@@ -55,7 +55,7 @@ KEYS = [
         "problems",
         "dropped",
         "dropped_because",
-    "notes",
+        "notes",
         "providers",
         "levels",
         "provider_cost",

@@ -9,7 +9,7 @@ from eqsolver.logs._records import LogOptions
 
 if TYPE_CHECKING:
     from eqsolver.logs._attempts import formats, is_foreign, read_attempts
-    from eqsolver.logs._audit import audit, problem_sets
+    from eqsolver.logs._audit import audit, price_lines, problem_sets
     from eqsolver.logs._cells import Cells, cells, histogram
     from eqsolver.logs._write import check_output, write
 
@@ -22,6 +22,7 @@ __all__ = [
     "formats",
     "histogram",
     "is_foreign",
+    "price_lines",
     "problem_sets",
     "read_attempts",
     "write",
@@ -35,6 +36,7 @@ _LATER = {
     "formats": "_attempts",
     "histogram": "_cells",
     "is_foreign": "_attempts",
+    "price_lines": "_audit",
     "problem_sets": "_audit",
     "read_attempts": "_attempts",
     "write": "_write",

@@ -66,25 +66,23 @@ def _origins(attempts: Attempts) -> Iterator[str]:
     for provider, origins in by_provider.items():
         if not (len(origins) == 1 and origins[0].startswith("log ")):
             yield f"Cost of {provider} by origin: {', '.join(origins)}."
-    yield from (f"Price of {line}." for line in attempts.prices)
+    yield from price_lines(attempts)
+
+
+def price_lines(attempts: Attempts) -> list[str]:
+    """Token prices that costs were computed with, with list and version."""
+    return [f"Price of {line}." for line in attempts.prices]
 
 
 def _odd(attempts: Attempts, cells: Cells) -> Iterator[str]:
-    """What may be a fault of the logs. A cell is one provider on one problem."""
-    n = cells["attempts"]
+    """What may be a fault of the logs."""
     for i, provider in enumerate(cells.providers):
-        made = n[i] > 0
+        made = cells["attempts"][i] > 0
         least, most = _extreme(cells["least_tokens"][i][made], np.nanmin), _extreme(cells["most_tokens"][i][made], np.nanmax)
-        if n[i].sum() > 2 and least == most:
+        if cells["attempts"][i].sum() > 2 and least == most:
             yield f"{provider}: every attempt has {least:g} input tokens; are they estimates?"
-        few = int(((n[i] < 3) & made).sum())
-        if few:
-            on = f"{few:,} of {counted(made.sum(), 'problem')}"
-            yield f"{provider}: fewer than 3 attempts on {on}; chances of success there are rough."
         yield from _apart(provider, cells, i)
-        yield from _stops(provider, cells, i)
     yield from _alike(attempts, cells)
-    yield from _identical(cells)
 
 
 def _extreme(values: Floats, function: object) -> float:
@@ -103,19 +101,6 @@ def _apart(provider: str, cells: Cells, i: int) -> Iterator[str]:
         yield f"{provider}: costs of attempts on one problem are 10x apart or more on {which}."
 
 
-def _stops(provider: str, cells: Cells, i: int) -> Iterator[str]:
-    """Attempts that end at a success are no sample of a fixed size: the unbiased estimator is not unbiased there."""
-    n, c = cells["attempts"][i], cells["successes"][i]
-    tried = (n > 1) & (c > 0)
-    if (
-        tried.sum() > 1
-        and (c[tried] == 1).all()
-        and (cells["last_solved"][i][tried] == 1).all()
-        and np.unique(n[n > 0]).size > 1
-    ):
-        yield f"{provider}: attempts stop at the first success; estimates of its chances are biased."
-
-
 def _alike(attempts: Attempts, cells: Cells) -> Iterator[str]:
     if cells["attempts"].sum() > attempts.options.duplicates_up_to:
         with np.errstate(invalid="ignore"):
@@ -130,14 +115,6 @@ def _alike(attempts: Attempts, cells: Cells) -> Iterator[str]:
     ((copies,),) = attempts.store.rows(f"SELECT coalesce(sum(n - 1), 0) FROM ({alike})")
     if copies:
         yield f"{counted(copies, 'attempt')} with verdict, cost, seconds and tokens of another on the problem; are they copies?"
-
-
-def _identical(cells: Cells) -> Iterator[str]:
-    seen: dict[bytes, str] = {}
-    for i, provider in enumerate(cells.providers):
-        key = b"".join(np.ascontiguousarray(a[i]).tobytes() for a in (cells["attempts"], cells["successes"], cells.cost.total))
-        if (other := seen.setdefault(key, provider)) != provider:
-            yield f"{other} and {provider} have the same counts and costs on every problem; are they one provider?"
 
 
 def problem_sets(cells: Cells, usable: Floats) -> Iterator[str]:

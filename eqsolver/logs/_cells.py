@@ -26,7 +26,7 @@ _MOMENTS = {
     "most_tokens": "max(input_tokens) FILTER (solved IS NOT NULL)",
     "least_seconds": "min(seconds) FILTER (solved IS NOT NULL)",
     "most_seconds": "max(seconds) FILTER (solved IS NOT NULL)",
-    "last_solved": "max_by(solved, attempt)",
+    "last_solved": "max_by(solved, attempt) FILTER (solved IS NOT NULL)",
 }
 
 

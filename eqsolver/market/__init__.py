@@ -14,7 +14,7 @@ from eqsolver.market._provider import Provider
 from eqsolver.market._stopping import StoppingTest, log_notes
 
 if TYPE_CHECKING:
-    from eqsolver.market._attempts import read_foreign
+    from eqsolver.market._attempts import attempt_notes, read_foreign
     from eqsolver.market._fields import schema
     from eqsolver.market._load import load
     from eqsolver.market._log_fields import log_fields
@@ -38,6 +38,7 @@ __all__ = [
     "StoppingTest",
     "Target",
     "Value",
+    "attempt_notes",
     "believed",
     "capped",
     "load",
@@ -54,6 +55,7 @@ __all__ = [
 _LATER = {
     "load": "_load",
     "log_fields": "_log_fields",
+    "attempt_notes": "_attempts",
     "read_foreign": "_attempts",
     "read_logs": "_logs",
     "read_spec": "_spec",

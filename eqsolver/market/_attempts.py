@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from eqsolver._base import BoolArray, MarketError
-from eqsolver.logs import Cells, LogOptions, audit, cells, problem_sets, read_attempts
+from eqsolver._base import BoolArray, IntArray, MarketError
+from eqsolver.logs import Cells, LogOptions, audit, cells, price_lines, problem_sets, read_attempts
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Sampled
 from eqsolver.market._provider import Provider
+from eqsolver.market._stopping import log_notes
 
 
 def read_foreign(
@@ -53,7 +54,8 @@ def read_foreign(
             (found.cost.number.sum(axis=2) > 0) | _free(found, options)[:, None]
         )
         lines += problem_sets(found, usable)
-        market = _market(found, usable, options, name or paths[0].absolute().stem, unit or attempts.currency or "USD")
+        named = {"name": name or paths[0].absolute().stem, "unit": unit or attempts.currency or "USD"}
+        market = _market(found, usable, options, price_lines(attempts), **named)
     return market, lines
 
 
@@ -63,21 +65,15 @@ def _free(found: Cells, options: LogOptions) -> BoolArray:
     return free
 
 
-def _market(found: Cells, usable: BoolArray, options: LogOptions, name: str, unit: str) -> Market:
+def _market(found: Cells, usable: BoolArray, options: LogOptions, prices: Sequence[str], *, name: str, unit: str) -> Market:
     _refuse(found, options)
     kept = np.flatnonzero(usable.all(axis=0))
     if not kept.size:
         counts = ", ".join(f"{seller} ({number})" for seller, number in zip(found.providers, usable.sum(axis=1), strict=True))
         raise MarketError(f"no problem has attempts and costs of every provider: {counts}; --providers chooses some of them")
-    with np.errstate(invalid="ignore"):
-        cost = found.cost.mean
+    cost = found.cost.mean
     sellers = [
-        Provider(
-            name=seller,
-            odds=Sampled(attempts=found["attempts"][i, kept].astype(int), successes=found["successes"][i, kept].astype(int)),
-            spend=cost[i, kept],
-        )
-        for i, seller in enumerate(found.providers)
+        Provider(name=seller, odds=_sampled(found, i, kept), spend=cost[i, kept]) for i, seller in enumerate(found.providers)
     ]
     return Market(
         name=name,
@@ -86,7 +82,25 @@ def _market(found: Cells, usable: BoolArray, options: LogOptions, name: str, uni
         problems=tuple(found.problems[x] for x in kept),
         unit=unit,
         dropped=_dropped(found, usable, options),
+        notes=(*log_notes(sellers), *prices),
     )
+
+
+def _sampled(found: Cells, i: int, kept: IntArray) -> Sampled:
+    """What a provider's attempts on some problems came to."""
+    last = found["last_solved"][i, kept]
+    ends = None if np.isnan(last).any() else last > 0
+    n, c = (found[column][i, kept].astype(np.int64) for column in ("attempts", "successes"))
+    return Sampled(attempts=n, successes=c, ends=ends)
+
+
+def attempt_notes(found: Cells) -> tuple[str, ...]:
+    """What `log_notes` says of attempts, on the problems that every provider tried, whatever they cost."""
+    kept = np.flatnonzero((found["attempts"] > 0).all(axis=0))
+    if not kept.size:
+        return ()
+    ones = np.ones(kept.size)
+    return log_notes([Provider(name=name, odds=_sampled(found, i, kept), spend=ones) for i, name in enumerate(found.providers)])
 
 
 def _refuse(found: Cells, options: LogOptions) -> None:

@@ -246,7 +246,10 @@ def test_otel_sums_no_agent_spans_and_knows_older_names(tmp_path: Path) -> None:
 def test_inspect_asks_which_scorer_counts_and_takes_the_model_not_the_grader() -> None:
     with pytest.raises(MarketError, match="several scorers: choose one with --scorer match or --scorer judge"):
         attempts(sample("inspect"))
-    assert one(sample("inspect")[0], "mockllm/cheap", "add", 1, "input_tokens, cost", scorer="match") == (150, pytest.approx(0.000185))
+    assert one(sample("inspect")[0], "mockllm/cheap", "add", 1, "input_tokens, cost", scorer="match") == (
+        150,
+        pytest.approx(0.000185),
+    )
 
 
 def test_inspect_reads_json_and_counts_runs_of_one_model_together() -> None:
