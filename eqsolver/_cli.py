@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,8 +62,11 @@ Accountings = Annotated[Accounting, typer.Option(help="Count only attempts made 
 Allocations = Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")]
 MaxAttempts = Annotated[int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")]
 Estimators = Annotated[
-    Estimator,
-    typer.Option(help="Of odds from logs: unbiased but optimistic at the frontier; or npml, beta: honest about few attempts."),
+    Estimator | None,
+    typer.Option(
+        help="Of odds from logs: unbiased but optimistic at the frontier; or npml, beta: honest about few attempts, and about "
+        "logs that stop at a success. [default: npml where logs stop at the first success, else unbiased]"
+    ),
 ]
 Prices = Annotated[str | None, typer.Option(metavar="name=mult,...", help="Price multipliers instead of the market's.")]
 Seed = Annotated[int, typer.Option(metavar="S", help="Seed of the resamples.")]
@@ -101,13 +105,35 @@ def read_market(sources: Sequence[Path], unit: str | None, providers: str | None
     return foreign_market(sources, unit, named, ()) or load(*sources, unit=unit, providers=named)
 
 
-def estimator_named(chosen: Estimator) -> Any:
-    """The estimator of `eqsolver.estimate`; None for the unbiased one, which needs none."""
-    if chosen is Estimator.unbiased:
-        return None
+def suited(market: Market, asked: Estimator | None) -> tuple[Market, Any]:
+    """The estimator asked for, None for the unbiased one; without a wish npml where a log stops at the first success.
+
+    The market's notes say so then.
+    """
+    from eqsolver.market import stopped_at_first
+
+    chosen = asked
+    if asked is None and stopped_at_first(market.providers):
+        chosen = Estimator.npml
+        told = "The success probabilities are therefore estimated by npml; --estimator unbiased takes the logs as they are."
+        market = replace(market, notes=(*market.notes, told))
+    if chosen is None or chosen is Estimator.unbiased:
+        return market, None
     from eqsolver.estimate import ESTIMATORS
 
-    return ESTIMATORS[chosen.value]
+    return market, ESTIMATORS[chosen.value]
+
+
+def estimated(
+    market: Market, asked: Estimator | None, max_budget: float | None = None, max_attempts: int | None = None
+) -> Market:
+    """The market as the estimator asked for believes it to be, see `suited`; its notes name an estimator that was asked for."""
+    from eqsolver.market import believed
+
+    market, estimator = suited(market, asked)
+    if asked is not None and estimator is not None:
+        market = replace(market, notes=(*market.notes, f"The success probabilities are estimated by {estimator.name}."))
+    return believed(market, estimator, max_budget=max_budget, max_attempts=max_attempts)[0]
 
 
 def installed() -> str:

@@ -15,6 +15,7 @@ from eqsolver._cli import (
     Allocations,
     Backend,
     Bootstrap,
+    Estimators,
     Figures,
     Jobs,
     Json,
@@ -27,6 +28,7 @@ from eqsolver._cli import (
     Seed,
     Unit,
     check_outputs,
+    estimated,
     hand_over,
     progress,
     read_market,
@@ -78,6 +80,7 @@ def equilibrium(
     tolerance: Gain = 1e-3,
     max_rounds: Rounds = 400,
     providers: Providers = None,
+    estimator: Estimators = None,
     accounting: Accountings = Accounting.attempts,
     allocation: Allocations = Allocation.budget,
     max_budget: MaxBudget = None,
@@ -109,7 +112,7 @@ def equilibrium(
     with progress(quiet) as say:
         from eqsolver.game import equilibrium as solve_game
 
-        loaded = read_market(market, unit, providers, say)
+        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
         _need_consumers(loaded, value)
         found = solve_game(loaded, **options, progress=say)
 
@@ -136,6 +139,7 @@ def sweep(
     tolerance: Gain = 1e-3,
     max_rounds: Rounds = 400,
     providers: Providers = None,
+    estimator: Estimators = None,
     accounting: Accountings = Accounting.attempts,
     allocation: Allocations = Allocation.budget,
     max_budget: MaxBudget = None,
@@ -175,7 +179,7 @@ def sweep(
     with progress(quiet) as say:
         from eqsolver.game import sweep as solve_all
 
-        loaded = read_market(market, unit, providers, say)
+        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
         _need_consumers(loaded, value)
         ledger = output.with_name(output.name + ".ledger")
         wanted = arguments.consumers(value)

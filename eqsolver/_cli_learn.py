@@ -12,6 +12,7 @@ from eqsolver._cli import (
     Accounting,
     Accountings,
     Backend,
+    Estimators,
     Figures,
     Jobs,
     Json,
@@ -26,6 +27,7 @@ from eqsolver._cli import (
     is_stdout,
     progress,
     read_market,
+    suited,
 )
 
 Domain = Annotated[str, typer.Option(metavar="REGEX", help="Of problems' ids; . is all of them.")]
@@ -52,6 +54,7 @@ def learn(
     clipped: Annotated[bool, typer.Option("--clipped", help="Count losses as zero, as the paper does.")] = False,
     max_budget: MaxBudget = None,
     providers: Providers = None,
+    estimator: Estimators = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
     backend: Backend = "loky",
@@ -85,8 +88,8 @@ def learn(
     with progress(quiet) as say:
         from eqsolver.robust import learn as explore_and_fit
 
-        loaded = read_market(market, unit, providers, say)
-        found = explore_and_fit(loaded, ledger=ledger, progress=say, **options)
+        loaded, chosen = suited(read_market(market, unit, providers, say), estimator)
+        found = explore_and_fit(loaded, estimator=chosen, ledger=ledger, progress=say, **options)
 
     from eqsolver import report
 

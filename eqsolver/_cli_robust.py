@@ -15,6 +15,7 @@ from eqsolver._cli import (
     Accountings,
     Allocation,
     Allocations,
+    Estimators,
     Figures,
     Json,
     MarketPaths,
@@ -27,6 +28,7 @@ from eqsolver._cli import (
     Seed,
     Unit,
     check_outputs,
+    estimated,
     hand_over,
     made_by,
     progress,
@@ -85,6 +87,7 @@ def robust(
         typer.Option(metavar="u", help="Spend least, solving this share in the worst case; problems are scenarios."),
     ] = None,
     providers: Providers = None,
+    estimator: Estimators = None,
     access: Access = None,
     private: Private = None,
     levels: Annotated[
@@ -137,7 +140,7 @@ def robust(
         from eqsolver.robust import check_in_market, read_features
         from eqsolver.robust import robust as allocate
 
-        loaded = read_market(market, unit, providers, say)
+        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
         if output is not None:
             cap = (
                 (max_budget or loaded.max_budget) if allocation is Allocation.budget else (max_attempts or loaded.max_attempts)
@@ -158,6 +161,7 @@ def robust(
             "--features": features and features.name,
             "--floor": floor,
             "--providers": providers,
+            "--estimator": estimator and estimator.value,
             "--access": access,
             "--private": private,
             "--levels": levels,

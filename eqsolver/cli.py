@@ -15,7 +15,6 @@ from eqsolver._cli import (
     Allocation,
     Allocations,
     Bootstrap,
-    Estimator,
     Estimators,
     Figures,
     Json,
@@ -32,11 +31,12 @@ from eqsolver._cli import (
     Unit,
     app,
     check_outputs,
-    estimator_named,
+    estimated,
     hand_over,
     made_by,
     progress,
     read_market,
+    suited,
     tell_unreached,
     terms,
 )
@@ -55,7 +55,7 @@ def solve(
     market: MarketPaths,
     providers: Providers = None,
     access: Access = None,
-    estimator: Estimators = Estimator.unbiased,
+    estimator: Estimators = None,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +91,6 @@ def solve(
     options: dict[str, Any] = {
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
-        "estimator": estimator_named(estimator),
         "levels": asked,
         **terms(accounting, allocation, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
@@ -107,7 +106,8 @@ def solve(
     with progress(quiet) as say:
         from eqsolver.posted import solve as solve_market
 
-        found = solve_market(read_market(market, unit, providers, say), **options, progress=say)
+        loaded, chosen = suited(read_market(market, unit, providers, say), estimator)
+        found = solve_market(loaded, estimator=chosen, **options, progress=say)
 
     from eqsolver import report
 
@@ -134,6 +134,7 @@ def distill(
         bool, typer.Option("--on-sale", help="Students sell to everybody, not to the arbitrageur only.")
     ] = False,
     providers: Providers = None,
+    estimator: Estimators = None,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -173,7 +174,8 @@ def distill(
     with progress(quiet) as say:
         from eqsolver.posted import distill as pair_up
 
-        found = pair_up(read_market(family, unit, providers, say), **options, progress=say)
+        loaded = estimated(read_market(family, unit, providers, say), estimator, max_budget, max_attempts)
+        found = pair_up(loaded, **options, progress=say)
 
     from eqsolver import report
 
@@ -192,6 +194,7 @@ def enter(
     ] = "0.01:10:7",
     least_share: Annotated[float, typer.Option(help="Smaller shares of what consumers pay do not count as earning.")] = 0.0,
     providers: Providers = None,
+    estimator: Estimators = None,
     access: Access = None,
     levels: Annotated[
         str | None, typer.Option(metavar="lo:hi:n|u,u,...", help="Performance levels. [default: those of `solve`]")
@@ -224,7 +227,8 @@ def enter(
     with progress(quiet) as say:
         from eqsolver.posted import enter as let_in
 
-        found = let_in(read_market(market, unit, providers, say), entrant, **options, progress=say)
+        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
+        found = let_in(loaded, entrant, **options, progress=say)
 
     from eqsolver import report
 

@@ -11,7 +11,7 @@ from eqsolver.market._estimator import Estimate, Estimator, believed, capped
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Estimated, Geometric, Odds, Sampled
 from eqsolver.market._provider import Provider
-from eqsolver.market._stopping import StoppingTest, log_notes
+from eqsolver.market._stopping import StoppingTest, log_notes, stopped_at_first
 
 if TYPE_CHECKING:
     from eqsolver.market._attempts import attempt_notes, read_foreign
@@ -49,6 +49,7 @@ __all__ = [
     "read_spec",
     "schema",
     "spec_text",
+    "stopped_at_first",
     "write_spec",
 ]
 

@@ -83,6 +83,12 @@ def log_notes(providers: Sequence[Provider], test: StoppingTest | None = None) -
     return tuple(notes)
 
 
+def stopped_at_first(providers: Sequence[Provider], test: StoppingTest | None = None) -> tuple[str, ...]:
+    """Names of the providers whose attempts on a problem stop at the first success."""
+    test = test or StoppingTest()
+    return tuple(p.name for p in providers if isinstance(p.odds, Sampled) and test.stops_at(p.odds) == 1)
+
+
 def ordinal(number: int) -> str:
     """`first`, `2nd`, `3rd`, `10th`."""
     if number == 1:

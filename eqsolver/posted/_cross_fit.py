@@ -48,8 +48,11 @@ class OutOfSample:
         return {"mean": self.mean, "p05": low, "p95": high, "in_sample_mean": float(self.in_sample.mean())}
 
 
-def halves(stratum: IntArray, rng: np.random.Generator) -> IntArray:
-    """(N,) 0 or 1, about half of each stratum."""
+def halves(stratum: IntArray, rng: np.random.Generator, origin: IntArray | None = None) -> IntArray:
+    """(N,) 0 or 1, about half of each stratum. origin : (N,) classes of one number stay together; see `Market.origin`."""
+    if origin is not None:
+        _, first, whole = np.unique(origin, return_index=True, return_inverse=True)
+        return halves(stratum[first], rng)[whole]
     half = np.empty(stratum.size, dtype=np.int64)
     for one in np.unique(stratum):
         members = rng.permutation(np.flatnonzero(stratum == one))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Arbitrageur, Estimated, Geometric, Market, Policy, Provider, Regime, Sampled
+from eqsolver.market import Arbitrageur, Estimated, Geometric, Market, Policy, Provider, Regime
 from eqsolver.posted import OutOfSample
 from eqsolver.robust._honest import LeftOut
 from eqsolver.robust._radius import Price
@@ -143,7 +143,7 @@ class RobustAllocation:
     def in_market(self) -> Market:
         """The market with the mixture as a further arbitrageur, and a regime of the price game in which it is the only one.
 
-        Logs become one class per problem, with p = c / n: a specification has no other odds.
+        Logs become one class per problem, with p = c / n, or the mean of what is believed: a specification has no other odds.
 
         Raises `UsageError` if the mixture only abstains, or the names are taken.
         """
@@ -178,6 +178,4 @@ def check_in_market(market: Market, cap: float | None) -> None:
 
 def _specified(provider: Provider) -> Provider:
     odds = provider.odds
-    if isinstance(odds, Sampled):
-        return replace(provider, odds=Geometric(success=odds.successes / odds.attempts))
-    return provider
+    return provider if isinstance(odds, Geometric) else replace(provider, odds=Geometric(success=odds.mean))

@@ -39,7 +39,7 @@ def cross_fitted(
     stratum = np.argmax(made.scenarios.shares > 0, axis=0)
     found: list[list[tuple[float, float]]] = [[] for _ in sets]
     for turn in range(repeats):
-        half = halves(stratum, rng)
+        half = halves(stratum, rng, made.market.origin)
         for side in (0, 1):
             fit, other = (part_of(made, np.flatnonzero(half == s), levels, selling) for s in (side, 1 - side))
             if fit is None or other is None:

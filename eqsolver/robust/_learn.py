@@ -13,7 +13,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver._ledger import cell_key, solve_cells
-from eqsolver.market import Market
+from eqsolver.market import Estimator, Market, believed
 from eqsolver.robust._candidates import candidates
 from eqsolver.robust._choices import Chooser, best, chosen
 from eqsolver.robust._curves import Curve, FullInformation, Learning
@@ -41,6 +41,7 @@ def learn(
     eval_domain: str = ".",
     budgets: Sequence[float] = BUDGETS,
     choices: Sequence[str] = CHOICES,
+    estimator: Estimator | None = None,
     attempts: int = 1,
     resamples: int = 100,
     scenarios: int = 50,
@@ -60,6 +61,7 @@ def learn(
     market : of logs, with a cap on the budget per problem, here or as `max_budget`.
     fit_domain, eval_domain : regular expressions searched for in the problems' names; `.` is all of them.
     budgets : of exploration, money at posted prices, for the attempts of all providers.
+    estimator : of success probabilities where what was chosen is evaluated, as in `solve`; None: the unbiased one.
     choices : see `Chooser`. scenarios : resamples of the problems seen that ambiguity sets weigh.
     attempts : bought of every provider at each visit of a problem, see `explored`.
     resamples : explorations per budget. seed : of their generators; the answer does not depend on `jobs`.
@@ -73,7 +75,7 @@ def learn(
     Notes
     -----
     THEORY section 8. Policies are cascades over a fixed grid of thresholds. What is chosen from the attempts seen is
-    evaluated on the full logs of the evaluation domain, with the unbiased estimator, at levels from 5 points below the
+    evaluated on the full logs of the evaluation domain, as the estimator believes them to be, at levels from 5 points below the
     best provider's reach there. Where domains overlap, attempts seen are among those evaluated on.
     """
     wanted = [Chooser(name=name) for name in choices]
@@ -83,10 +85,11 @@ def learn(
     if not np.isfinite(terms.total_cap):
         raise UsageError(f"market {market.name!r}: learning needs max_budget, the most allotted to one problem")
     fit, evaluated = (_domain(market, text, side) for text, side in ((fit_domain, "fit"), (eval_domain, "eval")))
+    truth = [believed(part, estimator, max_budget=terms.total_cap)[0] for part in (fit, evaluated)]
     policies = candidates(market, terms, most=POLICIES, finest=FINEST)
-    ends = [margins_matrix(part, policies, part.weights[None, :], terms, clipped=clipped) for part in (fit, evaluated)]
+    ends = [margins_matrix(part, policies, part.weights[None, :], terms, clipped=clipped) for part in truth]
     there = ends[1].values[0]
-    same = (fit.digest(), evaluated.digest(), terms, tuple(choices), attempts, scenarios, clipped, seed, policies)
+    same = (fit.digest(), truth[1].digest(), terms, tuple(choices), attempts, scenarios, clipped, seed, policies)
     cells = [
         (
             cell_key(same, float(budget), b, rooms=ROOMS),
@@ -110,6 +113,7 @@ def learn(
             "eval_domain": eval_domain,
             "budgets": [float(budget) for budget in budgets],
             "choices": list(choices),
+            "estimator": "unbiased" if estimator is None else estimator.name,
             "attempts": attempts,
             "resamples": resamples,
             "scenarios": scenarios,

@@ -122,12 +122,12 @@ def _by_bootstrap(
             "a radius is chosen by resampling problems, and these scenarios resample attempts: give other scenarios, or kfold"
         )
     q0 = base.scenarios.weights
-    drawn = np.random.default_rng(seed).multinomial(base.market.weights.size, base.market.weights, size=resamples)
+    drawn = base.market.resampled(resamples, np.random.default_rng(seed))
     kept = undominated(made.margins)
     policies, truth = [made.policies[k] for k in kept], q0 @ made.margins[:, kept]
     keeps = np.empty((resamples, grid.size), dtype=np.bool_)
-    for b, counts in enumerate(drawn):
-        mass = base.scenarios.shares * (counts / base.market.weights / base.market.weights.size)
+    for b, weighed in enumerate(drawn):
+        mass = base.scenarios.shares * (weighed / base.market.weights)
         total = mass.sum(axis=1)
         shares = np.where(total[:, None] > 0, mass / np.where(total > 0, total, 1.0)[:, None], base.scenarios.shares)
         weights = q0 * total / float(q0 @ total)
@@ -175,7 +175,7 @@ def _by_folds(
     base = made.board
     apart = not base.scenarios.markets and bool(((base.scenarios.shares > 0).sum(axis=0) <= 1).all())
     apart = apart and len(base.scenarios) > 1
-    dealt = _scenario_folds(base.scenarios, folds) if apart else _problem_halves(base.scenarios, folds // 2, seed)
+    dealt = _scenario_folds(base.scenarios, folds) if apart else _problem_halves(base, folds // 2, seed)
     paid, weights = [], []
     for turn, out in enumerate(dealt):
         row = _held_out(base, made, within, grid, out, levels, selling)
@@ -237,9 +237,10 @@ def _scenario_folds(scenarios: Scenarios, most: int) -> list[IntArray]:
     return [np.flatnonzero(scenarios.shares[fold].sum(axis=0) > 0) for fold in folds]
 
 
-def _problem_halves(scenarios: Scenarios, splits: int, seed: int) -> list[IntArray]:
+def _problem_halves(base: Board, splits: int, seed: int) -> list[IntArray]:
     """Of each split of the problems that scenarios have, both halves."""
     rng = np.random.default_rng(seed)
-    seen = np.flatnonzero(scenarios.shares.sum(axis=0) > 0)
-    dealt = [halves(np.zeros(seen.size, dtype=np.int64), rng) for _ in range(splits)]
+    seen = np.flatnonzero(base.scenarios.shares.sum(axis=0) > 0)
+    origin = None if base.market.origin is None else base.market.origin[seen]
+    dealt = [halves(np.zeros(seen.size, dtype=np.int64), rng, origin) for _ in range(splits)]
     return [seen[half == side] for half in dealt for side in (0, 1)]

@@ -129,6 +129,14 @@ def test_npml_is_not_misled_by_a_stop_at_the_first_success() -> None:
     assert made.weights @ made.providers[0].odds.mean == pytest.approx(true, abs=0.03)
 
 
+def test_a_sample_that_stopped_at_the_first_success_is_estimated_right() -> None:
+    """35 % of first attempts solve; of all attempts logged 42 % do."""
+    market = load(Path(__file__).parents[1] / "cases" / "stops-at-first-success.jsonl")
+    assert "first success" in market.notes[0]
+    made, _ = believed(market, Npml())
+    assert made.weights @ made.providers[0].odds.mean == pytest.approx(0.35, abs=0.02)
+
+
 @needs_logs
 def test_students_stop_at_the_first_success_and_provers_at_the_tenth() -> None:
     notes = load(DATA / "lean").notes
