@@ -232,7 +232,7 @@ def test_learn_on_the_command_line(tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     assert "Full information" in run.stdout
     found = json.loads(answer.read_text())
-    assert list(found) == ["market", "unit", "budgets", "curves", "full_information", "version", "options"]
+    assert list(found) == ["market", "unit", "notes", "budgets", "curves", "full_information", "version", "options"]
     assert [curve["name"] for curve in found["curves"]] == ["empirical", "npml", "worst"]
     assert all(len(curve[key]) == 2 for curve in found["curves"] for key in ("mean", "p05", "p95"))
     assert (tmp_path / "answer.json.ledger").is_file()
