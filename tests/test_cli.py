@@ -298,7 +298,7 @@ def test_a_closed_pipe_is_no_fault(market: Path) -> None:
 
 def test_an_interrupt_ends_with_130_and_leaves_nothing_behind(market: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    child = process("solve", market, "--bootstrap", "1000000", "--json", out)
+    child = process("solve", market, "--bootstrap", "100000", "--json", out)
     time.sleep(3.0)
     os.kill(child.pid, signal.SIGINT)
     _, errors = child.communicate(timeout=60)

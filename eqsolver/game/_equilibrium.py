@@ -16,7 +16,7 @@ from eqsolver.game._game import Game
 from eqsolver.game._regimes import BUILT_IN, Stage
 from eqsolver.game._responses import Responses
 from eqsolver.game._strategies import Equilibrium, Strategies
-from eqsolver.market import Consumers, Market
+from eqsolver.market import Consumers, Market, check_resamples
 from eqsolver.technology import Accounting, Allocation, rules
 
 LOWEST_PRICE = 1e-3
@@ -83,8 +83,9 @@ def equilibrium(
     again, until that moves no profit by more than 1 %. Every ε is a bound over all prices within the bounds, not only ticks.
     """
     say = progress or (lambda what, share: None)
-    if bootstrap < 0 or seed < 0:
-        raise UsageError(f"bootstrap and seed must be >= 0, not {bootstrap} and {seed}")
+    check_resamples(bootstrap, market.weights.size)
+    if seed < 0:
+        raise UsageError(f"seed must be >= 0, not {seed}")
     market = _with_costs(market, marginal_costs)
     found = tuple(consumers) if consumers is not None else market.consumers
     crowded = crowd(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eqsolver.market._arbitrageurs import Arbitrageur, Policy, Regime
 from eqsolver.market._consumers import Consumers, Population, Target, Value
 from eqsolver.market._estimator import Estimate, Estimator, believed, capped
+from eqsolver.market._limits import Limits, check_resamples
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Estimated, Geometric, Odds, Sampled
 from eqsolver.market._provider import Provider
@@ -28,6 +29,7 @@ __all__ = [
     "Estimated",
     "Estimator",
     "Geometric",
+    "Limits",
     "Market",
     "Odds",
     "Policy",
@@ -41,6 +43,7 @@ __all__ = [
     "attempt_notes",
     "believed",
     "capped",
+    "check_resamples",
     "load",
     "log_fields",
     "log_notes",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eqsolver._base import MarketError
 from eqsolver.market._checks import WEIGHT_TOLERANCE, positive
+from eqsolver.market._limits import check_magnitude, check_name
 
 BUILT_IN_REGIMES = ("direct", "matching", "monopoly", "competitive")
 
@@ -33,6 +35,7 @@ class Policy:
         for threshold in self.thresholds:
             if not (threshold >= 0 and np.isfinite(threshold)):
                 raise MarketError(f"a policy's thresholds must be >= 0 and finite, found {threshold:g}")
+        check_magnitude(np.array(self.thresholds, dtype=np.float64), "a policy's thresholds")
         if not 0 < self.weight <= 1 + WEIGHT_TOLERANCE:
             raise MarketError(f"a policy's weight must lie in (0, 1], found {self.weight:g}")
 
@@ -53,8 +56,7 @@ class Arbitrageur:
 
     def __post_init__(self) -> None:
         where = f"arbitrageur {self.name!r}: "
-        if not self.name:
-            raise MarketError("an arbitrageur needs a name")
+        check_name(self.name, "arbitrageur")
         if self.access is not None and (not self.access or len(set(self.access)) != len(self.access)):
             raise MarketError(f"{where}access must name at least one provider, and none twice")
         positive(self.overhead, f"{where}overhead", zero=True)
@@ -67,6 +69,12 @@ class Arbitrageur:
                     if name not in self.access:
                         raise MarketError(f"{where}a policy buys from {name!r}, outside its access")
 
+    def within(self, names: Sequence[str]) -> Arbitrageur | None:
+        """The same arbitrageur where only some providers sell; None if it cannot buy, or not as its policies say."""
+        access = None if self.access is None else tuple(name for name in self.access if name in names)
+        bought = {name for policy in self.policies for name in policy.order}
+        return None if access == () or bought - set(names) else replace(self, access=access)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:
@@ -76,8 +84,7 @@ class Regime:
     arbitrageurs: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise MarketError("a regime needs a name")
+        check_name(self.name, "regime")
         if self.name in BUILT_IN_REGIMES:
             raise MarketError(f"regime {self.name!r}: the name is taken ({', '.join(BUILT_IN_REGIMES)} are built in)")
         if len(set(self.arbitrageurs)) != len(self.arbitrageurs):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from eqsolver._base import FloatArray, IntArray, MarketError
+from eqsolver.market._limits import check_magnitude
 
 WEIGHT_TOLERANCE = 1e-6
 """Weights of classes and of policies may miss one by this much (decimal rounding in a file) and are then normalised."""
@@ -45,6 +46,7 @@ def positive(value: float, where: str, *, zero: bool = False) -> None:
     """A `MarketError` unless a number is positive (or zero, where that is allowed) and finite."""
     if not ((value > 0 or (zero and value == 0)) and np.isfinite(value)):
         raise MarketError(f"{where} = {value:g} must be {'at least' if zero else 'more than'} 0, and finite")
+    check_magnitude(np.array(value, dtype=np.float64), where)
 
 
 def check(good: np.ndarray, values: np.ndarray, where: str, rule: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from eqsolver._base import MarketError
 from eqsolver.market._checks import positive
+from eqsolver.market._limits import LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,22 @@ class Population:
         if self.distribution == "lognormal":
             positive(self.parameters[0], f"{where}median")
             positive(self.parameters[1], f"{where}sigma")
+            _check_mean(self.parameters[0], self.parameters[1], where)
         else:
             positive(self.parameters[0], f"{where}low", zero=True)
             positive(self.parameters[1], f"{where}high")
             if not self.parameters[0] < self.parameters[1]:
                 raise MarketError(f"{where}low = {self.parameters[0]:g} must be below high = {self.parameters[1]:g}")
         positive(self.mass, f"{where}mass")
+
+
+def _check_mean(median: float, sigma: float, where: str) -> None:
+    """A `MarketError` for a lognormal whose mean, median exp(sigma^2 / 2), is no number that money can be."""
+    exponent = math.log(median) + sigma * sigma / 2
+    if exponent > math.log(LIMITS.largest):
+        raise MarketError(
+            f"{where}the mean value, median exp(sigma^2 / 2), is over {LIMITS.largest:g} at sigma = {sigma:g}; it must be less"
+        )
 
 
 Consumers = Target | Value | Population

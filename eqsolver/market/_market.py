@@ -14,6 +14,7 @@ from eqsolver._base import FloatArray, IntArray, MarketError
 from eqsolver.market._arbitrageurs import Arbitrageur, Regime
 from eqsolver.market._checks import ROUNDING, WEIGHT_TOLERANCE, check, one_axis, positive, read_only, read_only_counts
 from eqsolver.market._consumers import Consumers
+from eqsolver.market._limits import check_cost_ratio, check_magnitude, check_name, check_resamples
 from eqsolver.market._odds import Sampled
 from eqsolver.market._provider import Provider
 from eqsolver.market._stopping import log_notes
@@ -54,6 +55,8 @@ class Market:
         for column in ("providers", "problems", "arbitrageurs", "consumers", "regimes", "notes"):
             object.__setattr__(self, column, tuple(getattr(self, column)))
         object.__setattr__(self, "dropped", dict(self.dropped))
+        check_name(self.name, "market")
+        check_name(self.unit, "unit of money")
         if not self.providers:
             raise MarketError("a market needs at least one provider")
         names = self.names
@@ -78,6 +81,11 @@ class Market:
             object.__setattr__(self, "origin", read_only_counts(self.origin))
             if self.origin.shape != q.shape or (self.origin < 0).any():
                 raise MarketError(f"origin needs one number >= 0 for each of {q.size} classes")
+        if not ("".join(self.problems).isprintable() and all(self.problems)):
+            for problem in self.problems:
+                check_name(problem, "problem")
+        check_magnitude(q, "weights")
+        check_cost_ratio(np.concatenate([provider.spend for provider in self.providers]))
         if self.max_budget is not None:
             positive(self.max_budget, "max_budget")
         if self.max_attempts is not None and self.max_attempts < 1:
@@ -140,17 +148,30 @@ class Market:
     def restrict(self, names: Sequence[str]) -> Market:
         """The market of some of its providers, on the same problems; arbitrageurs lose access to the others.
 
-        Raises `MarketError` if a name is unknown, repeated, or if a fixed policy buys from a provider that is left out.
+        An arbitrageur is left out, and a note says so, if nobody is left for it to buy from or one of its fixed policies buys
+        from a provider that is left out; so is a regime that it alone competes in. Raises `MarketError` if a name is unknown
+        or repeated.
         """
         kept = self.positions(names, "providers")
         if len(set(kept)) != len(kept):
             raise MarketError(f"providers: one is named twice in {', '.join(names)}")
-        arbitrageurs = tuple(
-            replace(a, access=None if a.access is None else tuple(n for n in a.access if n in names)) for a in self.arbitrageurs
-        )
         providers = tuple(self.providers[i] for i in kept)
         notes = log_notes(providers) if all(isinstance(p.odds, Sampled) for p in providers) else self.notes
-        return replace(self, providers=providers, arbitrageurs=arbitrageurs, notes=notes)
+        arbitrageurs = tuple(a.within(names) for a in self.arbitrageurs)
+        idle = {a.name for a, left in zip(self.arbitrageurs, arbitrageurs, strict=True) if left is None}
+        notes += tuple(f"Arbitrageur {name} is left out: it buys from providers that are." for name in sorted(idle))
+        regimes = tuple(
+            replace(r, arbitrageurs=tuple(name for name in r.arbitrageurs if name not in idle))
+            for r in self.regimes
+            if not r.arbitrageurs or set(r.arbitrageurs) - idle
+        )
+        here = tuple(a for a in arbitrageurs if a is not None)
+        return replace(self, providers=providers, arbitrageurs=here, regimes=regimes, notes=notes)
+
+    def without_arbitrageurs(self) -> Market:
+        """The same market with no arbitrageur, and with none of the regimes that they compete in."""
+        regimes = tuple(regime for regime in self.regimes if not regime.arbitrageurs)
+        return replace(self, arbitrageurs=(), regimes=regimes)
 
     def at_prices(self, prices: Mapping[str, float]) -> Market:
         """The same market with some price multipliers replaced; a `MarketError` for an unknown name or a bad price."""
@@ -211,6 +232,7 @@ class Market:
 
         Classes that are parts of one problem (`origin`) are drawn together. Rows sum to one.
         """
+        check_resamples(resamples, self.weights.size)
         if self.origin is None:
             return generator.multinomial(self.weights.size, self.weights, size=resamples) / self.weights.size
         _, part_of = np.unique(self.origin, return_inverse=True)

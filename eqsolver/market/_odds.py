@@ -9,6 +9,7 @@ import numpy as np
 
 from eqsolver._base import BoolArray, FloatArray, IntArray, MarketError
 from eqsolver.market._checks import check, one_axis, read_only, read_only_counts
+from eqsolver.market._limits import check_magnitude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +26,7 @@ class Geometric:
         p = self.success
         one_axis(p, "success")
         check((p >= 0) & (p <= 1), p, "success", "is outside [0, 1]. Percentages? Divide by 100.")
+        check_magnitude(p, "success")
 
     def __len__(self) -> int:
         return len(self.success)
@@ -98,6 +100,7 @@ class Estimated:
             object.__setattr__(self, column, values)
             one_axis(values, column)
             check((values > 0) & np.isfinite(values), values, column, "must be positive and finite")
+            check_magnitude(values, column)
         if self.alpha.shape != self.beta.shape:
             raise MarketError(f"alpha has {self.alpha.size} problems and beta {self.beta.size}")
 

@@ -9,7 +9,11 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray, MarketError
 from eqsolver.market._checks import check, one_axis, positive, read_only
+from eqsolver.market._limits import check_magnitude, check_name
 from eqsolver.market._odds import Odds
+
+RESERVED = "arbitrageur"
+"""Beside the providers' names in every `revenue_share`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,17 +39,20 @@ class Provider:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spend", read_only(self.spend))
-        if not self.name:
-            raise MarketError("a provider needs a name")
+        check_name(self.name, "provider")
+        if self.name == RESERVED:
+            raise MarketError(f"provider {self.name!r}: the name stands for resellers in answers; rename it")
         where = f"provider {self.name!r}: "
         one_axis(self.spend, f"{where}spend")
         if len(self.odds) != self.spend.size:
             raise MarketError(f"{where}odds of {len(self.odds)} problems and costs of {self.spend.size}")
         check((self.spend > 0) & np.isfinite(self.spend), self.spend, f"{where}spend", "must be positive and finite")
+        check_magnitude(self.spend, f"{where}spend")
         positive(self.marginal_cost, f"{where}marginal_cost", zero=True)
         positive(self.price, f"{where}price")
         if not (self.highest_price >= self.price and np.isfinite(self.highest_price)):
             raise MarketError(f"{where}highest_price = {self.highest_price:g} is below price = {self.price:g}, or not finite")
+        positive(self.highest_price, f"{where}highest_price")
         if self.distillation_tokens is not None:
             positive(self.distillation_tokens, f"{where}distillation_tokens")
 

@@ -25,6 +25,7 @@ from eqsolver.market._fields import (
     TargetSpec,
     ValueSpec,
 )
+from eqsolver.market._limits import check_text
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Geometric
 from eqsolver.market._provider import Provider
@@ -49,9 +50,12 @@ def read_spec(path: str | PathLike[str]) -> Market:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     try:
+        check_text(text)
         data = tomllib.loads(text)
     except RecursionError:
         raise fault(path, "nested too deeply") from None
+    except MarketError as error:
+        raise fault(path, str(error)) from None
     except ValueError as error:  # TOMLDecodeError, which names line and column; or a number or date Python cannot hold
         raise fault(path, "not valid TOML", str(error)) from None
     try:
@@ -149,7 +153,9 @@ def spec_text(market: Market, header: str = "") -> str:
         MarketSpec.model_validate(data)  # what cannot be read is not written
     except ValidationError as error:
         raise fault(f"market {market.name!r} cannot be written", *first_fault(error, data)) from None
-    return _text(data, header)
+    text = _text(data, header)
+    check_text(text)
+    return text
 
 
 def _tables(market: Market) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Market, Provider, Sampled
+from eqsolver.market import Market, Provider, Sampled, check_resamples
 from eqsolver.posted._bootstrap import alone, extended, path_costs
 from eqsolver.posted._distillation import Distillation, Student, log_linear
 from eqsolver.posted._offers import offers
@@ -101,16 +101,16 @@ def distill(
         "points": points,
         "tolerance": tolerance,
     }
-    for what, value in (("bootstrap", bootstrap), ("seed", seed)):
-        if value < 0:
-            raise UsageError(f"{what} must be >= 0, not {value}")
+    check_resamples(bootstrap, market.weights.size)
+    if seed < 0:
+        raise UsageError(f"seed must be >= 0, not {seed}")
     if not 0 < tolerance < 1:
         raise UsageError(f"tolerance must lie between 0 and 1, not {tolerance:g}")
     if token_price is not None and not 0 < token_price < np.inf:
         raise UsageError(f"the price of a million tokens must be positive and finite, not {token_price:g}")
     say = progress or (lambda what, share: None)
     family = market if providers is None else market.restrict(providers)
-    family = replace(family, arbitrageurs=())  # fixed policies of the file may buy from several students at once
+    family = family.without_arbitrageurs()  # fixed policies of the file may buy from several students at once
     family = _with_tokens(family.at_prices(prices or {}), tokens or {})
     name = _teacher(family) if teacher is None else teacher
     family.positions([name], "teacher")

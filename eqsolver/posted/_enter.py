@@ -87,7 +87,7 @@ def enter(
         raise UsageError(f"the least share must lie in [0, 1), not {least_share:g}. A percentage? Divide by 100.")
     say = progress or (lambda what, share: None)
     whole = (market if providers is None else market.restrict(providers)).at_prices(prices or {})
-    whole = replace(whole, arbitrageurs=())  # fixed policies of the file may buy from the entrant
+    whole = whole.without_arbitrageurs()  # fixed policies of the file may buy from the entrant
     (position,) = whole.positions([entrant], "entrant")
     incumbents = [name for name in whole.names if name != entrant]
     if not incumbents:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Arbitrageur, Estimator, Market, believed
+from eqsolver.market import Arbitrageur, Estimator, Market, believed, check_resamples
 from eqsolver.posted._bootstrap import Bands, bands
 from eqsolver.posted._cross_fit import check_sample, cross_fit
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import resale
 from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
-from eqsolver.posted._undercutting import undercut
+from eqsolver.posted._undercutting import check_undercutting, undercut
 from eqsolver.technology import (
     Accounting,
     Allocation,
@@ -110,8 +110,8 @@ def solve(
         "tolerance": tolerance,
     }
     say = progress or (lambda what, share: None)
-    if bootstrap < 0:
-        raise UsageError(f"bootstrap must be a number of resamples >= 0, not {bootstrap}")
+    check_resamples(bootstrap, market.weights.size)
+    check_undercutting(*undercutting)
     if cross_fits < 0:
         raise UsageError(f"cross_fits must be a number of splits >= 0, not {cross_fits}")
     if seed < 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
+from eqsolver.market import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,6 +24,14 @@ class Undercutting:
     price: FloatArray
     margin: FloatArray
     rest: FloatArray
+
+
+def check_undercutting(factor: float, rounds: int) -> None:
+    """Raise `UsageError` for a factor outside (0, 1), or for no round or more than can be held."""
+    if not 0 < factor < 1:
+        raise UsageError(f"the undercutting factor must lie between 0 and 1, not {factor:g}")
+    if not 1 <= rounds <= Limits().rounds:
+        raise UsageError(f"undercutting needs 1 to {Limits().rounds} rounds, not {rounds}")
 
 
 def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, rounds: int = 7) -> Undercutting:
@@ -43,10 +52,7 @@ def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, 
     is what the cheapest then undercuts. The price rests at
     min(C_P, max(lowest cost, factor x min(C_P, second-lowest cost))).
     """
-    if not 0 < factor < 1:
-        raise UsageError(f"the undercutting factor must lie between 0 and 1, not {factor:g}")
-    if rounds < 1:
-        raise UsageError(f"undercutting needs at least one round, not {rounds}")
+    check_undercutting(factor, rounds)
     ranked = np.sort(costs, axis=0)
     posted = np.full((2, market_price.size), np.inf)
     prices, margins = [], []

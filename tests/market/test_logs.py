@@ -179,7 +179,7 @@ def test_the_market_is_the_problems_of_all_files_in_the_order_of_the_first(tmp_p
 
 @st.composite
 def logs(draw: st.DrawFn) -> dict[str, dict[str, tuple[list[bool], float]]]:
-    entry = st.tuples(st.lists(st.booleans(), min_size=1, max_size=4), st.floats(1e-300, 1e300))
+    entry = st.tuples(st.lists(st.booleans(), min_size=1, max_size=4), st.floats(1e-6, 1e5))
     return {name: draw(st.dictionaries(st.sampled_from("uvwxyz"), entry, min_size=1)) for name in ("a", "b", "c")}
 
 

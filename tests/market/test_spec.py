@@ -84,12 +84,21 @@ def test_a_specification_is_read_field_by_field(tmp_path: Path) -> None:
 
 
 WEIGHTS = st.floats(1e-9, 1.0)
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
-AMOUNTS = st.floats(5e-324, 1e300)
+NAMES = st.text(st.characters(codec="utf-8").filter(str.isprintable), min_size=1, max_size=6)
+AMOUNTS = st.floats(1e-100, 1e100)
+COSTS = st.floats(1e-80, 0.9e-68)
+"""Within the largest ratio of each other."""
+
+LOGNORMALS = st.tuples(st.floats(1e-100, 1e6), st.floats(1e-100, 20))
 CONSUMERS = (
-    st.builds(Target, level=st.floats(5e-324, 1), budget=st.floats(0, 1e300), mass=AMOUNTS)
-    | st.builds(Value, value=st.floats(0, 1e300), mass=AMOUNTS)
-    | st.builds(Population, distribution=st.just("lognormal"), parameters=st.tuples(AMOUNTS, AMOUNTS), mass=AMOUNTS)
+    st.builds(Target, level=st.floats(5e-324, 1), budget=st.just(0.0) | AMOUNTS, mass=AMOUNTS)
+    | st.builds(Value, value=st.just(0.0) | AMOUNTS, mass=AMOUNTS)
+    | st.builds(
+        Population,
+        distribution=st.just("lognormal"),
+        parameters=st.tuples(st.floats(1e-100, 1e6), st.floats(1e-100, 20)),
+        mass=AMOUNTS,
+    )
     | st.builds(Population, distribution=st.just("uniform"), parameters=st.just((0.0, 0.1)), mass=AMOUNTS)
 )
 
@@ -103,16 +112,16 @@ def specifications(draw: st.DrawFn) -> Market:
     providers = tuple(
         Provider(
             name=name,
-            odds=Geometric(success=draw(st.lists(st.floats(0, 1), **columns))),
-            spend=draw(st.lists(AMOUNTS, **columns)),
-            marginal_cost=draw(st.floats(0, 1e300)),
-            price=draw(st.floats(1e-300, 3)),
+            odds=Geometric(success=draw(st.lists(st.just(0.0) | st.floats(1e-100, 1), **columns))),
+            spend=draw(st.lists(COSTS, **columns)),
+            marginal_cost=draw(st.just(0.0) | AMOUNTS),
+            price=draw(st.floats(1e-100, 3)),
             distillation_tokens=draw(st.none() | AMOUNTS),
         )
         for name in names
     )
     policies = tuple(
-        Policy(order=(name,), thresholds=(draw(st.floats(0, 1e300)),), weight=draw(st.floats(1e-9, 1 / 3))) for name in names
+        Policy(order=(name,), thresholds=(draw(st.just(0.0) | AMOUNTS),), weight=draw(st.floats(1e-9, 1 / 3))) for name in names
     )
     access = draw(st.none() | st.just(tuple(names)))
     return Market(
@@ -172,7 +181,7 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
         write_spec(replace(market, max_budget=None), tmp_path / "x.toml")
     with pytest.raises(MarketError, match="two classes have one name"):
         write_spec(replace(market, problems=("u", "u")), tmp_path / "x.toml")
-    with pytest.raises(MarketError, match="unit = ''"):
+    with pytest.raises(MarketError, match="unit of money needs a name"):
         write_spec(replace(market, unit=""), tmp_path / "x.toml")
     with pytest.raises(UsageError, match=r"x\.toml: cannot be written: No such file"):
         write_spec(market, tmp_path / "absent" / "x.toml")
