@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import FloatArray
+from eqsolver.game._lemke_howson import lemke_howson
 
 PIVOTS = 20_000
 """Pivots after which a start is given up."""
@@ -21,20 +22,19 @@ def bimatrix_equilibrium(
 
     Notes
     -----
-    A pure equilibrium is taken if there is one, that of the largest joint payoff. Otherwise quantecon's Lemke-Howson with
-    lexicographic pivoting, from each label in turn; payoffs are first scaled to [0, 1].
+    A pure equilibrium is taken if there is one, that of the largest joint payoff; otherwise `lemke_howson` from each label.
     """
     pure = np.argwhere((first >= first.max(axis=0)) & (second >= second.max(axis=1)[:, None]))
     if pure.size:
         row, column = max(pure, key=lambda cell: float(first[tuple(cell)] + second[tuple(cell)]))
         return np.eye(first.shape[0])[row], np.eye(first.shape[1])[column]
-    from quantecon.game_theory import NormalFormGame, Player, lemke_howson
-
-    scaled = [(payoff - payoff.min()) / max(float(np.ptp(payoff)), np.finfo(float).tiny) for payoff in (first, second)]
-    game = NormalFormGame((Player(np.ascontiguousarray(scaled[0])), Player(np.ascontiguousarray(scaled[1].T))))
+    spans = [max(float(np.ptp(payoff)), np.finfo(float).tiny) for payoff in (first, second)]
     for label in range(sum(first.shape)):
-        x, y = lemke_howson(game, init_pivot=label, max_iter=PIVOTS)
-        gains = (scaled[0] @ y).max() - x @ scaled[0] @ y, (x @ scaled[1]).max() - x @ scaled[1] @ y
-        if np.isfinite(gains).all() and max(gains) <= tolerance:
+        found = lemke_howson(first, second, label, PIVOTS)
+        if found is None:
+            continue
+        x, y = found
+        gains = (first @ y).max() - x @ first @ y, (x @ second).max() - x @ second @ y
+        if all(gain <= tolerance * span for gain, span in zip(gains, spans, strict=True)):
             return x, y
     return None
