@@ -164,8 +164,8 @@ def _root(
 
 def hand_over(
     found: Any,
-    show: Callable[[Any, Any], None],
-    draw: Callable[[Any, Path], list[Path]],
+    show: str,
+    draw: str,
     json: Path | None,
     figures: Path | None,
     quiet: bool,
@@ -174,23 +174,24 @@ def hand_over(
 ) -> None:
     """An answer to where it was asked for: files first, all of them or none; then tables, or the JSON, on stdout.
 
+    show, draw : names of the functions of the report that print and draw it; what draws is imported for figures only.
     beside : what else is to be written, path and content.
     """
+    from eqsolver import report
     from eqsolver._files import written
-    from eqsolver.report import to_json
 
-    text = None if json is None else to_json(found)
+    text = None if json is None else report.to_json(found)
     files: dict[Path, str | bytes] = {**(beside or {})}
     if json is not None and text is not None and not is_stdout(json):
         files[json] = text
     with written(files):
-        drawn = [] if figures is None else draw(found, figures)
+        drawn = [] if figures is None else getattr(report, draw)(found, figures)
     for path in drawn:
         typer.echo(f"wrote {path}", err=True)
     if is_stdout(json):
         typer.echo(text, nl=False)
     elif not quiet:
-        show(found, console())
+        getattr(report, show)(found, console())
 
 
 def tell_unreached(solution: Any) -> None:

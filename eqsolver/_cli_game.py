@@ -116,9 +116,7 @@ def equilibrium(
         _need_consumers(loaded, value)
         found = solve_game(loaded, **options, progress=say)
 
-    from eqsolver import report
-
-    hand_over(found, report.print_equilibrium, report.save_equilibrium_figures, json, figures, quiet)
+    hand_over(found, "print_equilibrium", "save_equilibrium_figures", json, figures, quiet)
     if found.uncertified:
         worst = ", ".join(f"{name} ({found.regimes[name].relative.max():.2g})" for name in found.uncertified)
         stop(f"solved, but the best certificate found is not within the tolerance in {worst}", 1)

@@ -91,6 +91,4 @@ def learn(
         loaded, chosen = suited(read_market(market, unit, providers, say), estimator)
         found = explore_and_fit(loaded, estimator=chosen, ledger=ledger, progress=say, **options)
 
-    from eqsolver import report
-
-    hand_over(found, report.print_learning, report.save_learning_figures, json, figures, quiet)
+    hand_over(found, "print_learning", "save_learning_figures", json, figures, quiet)

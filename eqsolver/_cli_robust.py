@@ -149,8 +149,6 @@ def robust(
         given = None if features is None else read_features(features)
         found = allocate(loaded, **options, sources=market, features=given, progress=say)
 
-    from eqsolver import report
-
     beside = {}
     sells = any(policy.order for policy, _ in found.mixture)
     if output is not None and sells:
@@ -173,7 +171,7 @@ def robust(
             "--unit": unit,
         }
         beside[output] = spec_text(found.in_market(), made_by("robust", market, asked))
-    hand_over(found, report.print_allocation, report.save_allocation_figures, json, figures, quiet, beside=beside)
+    hand_over(found, "print_allocation", "save_allocation_figures", json, figures, quiet, beside=beside)
     if output is not None:
         if not sells:
             stop(f"solved, but the mixture only abstains: there is no arbitrageur to write to {output}", 1)

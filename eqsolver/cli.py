@@ -109,9 +109,7 @@ def solve(
         loaded, chosen = suited(read_market(market, unit, providers, say), estimator)
         found = solve_market(loaded, estimator=chosen, **options, progress=say)
 
-    from eqsolver import report
-
-    hand_over(found, report.print_solution, report.save_figures, json, figures, quiet)
+    hand_over(found, "print_solution", "save_figures", json, figures, quiet)
     if asked is not None:
         tell_unreached(found)
 
@@ -177,9 +175,7 @@ def distill(
         loaded = estimated(read_market(family, unit, providers, say), estimator, max_budget, max_attempts)
         found = pair_up(loaded, **options, progress=say)
 
-    from eqsolver import report
-
-    hand_over(found, report.print_distillation, report.save_distillation_figures, json, figures, quiet)
+    hand_over(found, "print_distillation", "save_distillation_figures", json, figures, quiet)
 
 
 @app.command()
@@ -230,9 +226,7 @@ def enter(
         loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
         found = let_in(loaded, entrant, **options, progress=say)
 
-    from eqsolver import report
-
-    hand_over(found, report.print_entry, report.save_entry_figures, json, figures, quiet)
+    hand_over(found, "print_entry", "save_entry_figures", json, figures, quiet)
     if options["levels"] is not None:
         tell_unreached(found.solved["with_entrant"])
 

@@ -139,3 +139,22 @@ def test_help_waits_for_no_heavy_library(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert "eqsolver" in done.stdout.lower() or "Usage" in done.stdout
+
+
+def test_an_answer_without_figures_waits_for_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    """`hand_over` once evaluated a lazy attribute, so that every command imported matplotlib: a second."""
+    market = tmp_path / "market.toml"
+    market.write_text(
+        'max_budget = 2.0\nproviders = [{name = "a"}, {name = "b"}]\n'
+        "classes = [{weight = 1.0, success = {a = 0.5, b = 0.75}, mean_cost = {a = 0.5, b = 1.0}}]\n"
+    )
+    script = (
+        "import sys\n"
+        "from eqsolver.cli import app\n"
+        f"app(['solve', {str(market)!r}], standalone_mode=False)\n"
+        "unused = {'matplotlib', 'pandas', 'cvxpy', 'sympy', 'nashpy', 'joblib', 'scipy.stats', 'scipy.optimize'}\n"
+        "print(sorted(unused & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert "schedule" in done.stdout

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from eqsolver.report._allocation import print_allocation
     from eqsolver.report._allocation_figures import save_allocation_figures
     from eqsolver.report._calibration import fit_lines
-    from eqsolver.report._distillation import print_distillation, save_distillation_figures
-    from eqsolver.report._entry import print_entry, save_entry_figures
+    from eqsolver.report._distillation import print_distillation
+    from eqsolver.report._distillation_figures import save_distillation_figures
+    from eqsolver.report._entry import print_entry
+    from eqsolver.report._entry_figures import save_entry_figures
     from eqsolver.report._equilibrium import print_equilibrium
     from eqsolver.report._equilibrium_figures import save_equilibrium_figures
     from eqsolver.report._figures import save_figures
-    from eqsolver.report._learning import print_learning, save_learning_figures
+    from eqsolver.report._learning import print_learning
+    from eqsolver.report._learning_figures import save_learning_figures
     from eqsolver.report._sweep_figures import save_sweep_figures
     from eqsolver.report._tables import print_solution
 
@@ -49,11 +52,11 @@ _LATER = {
     "print_learning": "_learning",
     "print_solution": "_tables",
     "save_allocation_figures": "_allocation_figures",
-    "save_distillation_figures": "_distillation",
-    "save_entry_figures": "_entry",
+    "save_distillation_figures": "_distillation_figures",
+    "save_entry_figures": "_entry_figures",
     "save_equilibrium_figures": "_equilibrium_figures",
     "save_figures": "_figures",
-    "save_learning_figures": "_learning",
+    "save_learning_figures": "_learning_figures",
     "save_sweep_figures": "_sweep_figures",
 }
 """What needs rich or matplotlib is imported when it is first asked for."""
