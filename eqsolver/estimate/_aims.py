@@ -76,7 +76,9 @@ class Watched:
     def with_policies_of(self, found: Best, play: Sequence[Purchases]) -> Watched:
         """Also those that are cheapest among classes: whatever these exploit is to cost what it costs in the logs."""
         judged = _at_levels(self.levels, self.best, found, self.logs.prices)
-        return replace(self, wanted=self.wanted.and_also(judged).and_also(_bought(self.stalls, self.play, play)))
+        return replace(
+            self, wanted=self.wanted.and_also(judged).and_also(_bought(self.stalls, self.play, play, self.logs.prices.size))
+        )
 
 
 def watched(market: Market, names: Sequence[str], max_budget: float) -> Watched:
@@ -91,7 +93,7 @@ def watched(market: Market, names: Sequence[str], max_budget: float) -> Watched:
         logs=part,
         levels=levels,
         best=best,
-        wanted=_at_levels(levels, best, best, part.prices).and_also(_bought(places, play, play)),
+        wanted=_at_levels(levels, best, best, part.prices).and_also(_bought(places, play, play, part.prices.size)),
         emphasis=np.ones(levels.size),
         stalls=places,
         play=play,
@@ -108,18 +110,20 @@ def sold_from(markets: Sequence[Watched], providers: int) -> FloatArray:
     return least
 
 
-def _bought(places: Sequence[Stall], in_logs: Sequence[Purchases], found: Sequence[Purchases]) -> Wanted:
-    """The policies found, weighed by what the same consumer pays in the logs, at a slope that is its value."""
+def _bought(places: Sequence[Stall], in_logs: Sequence[Purchases], found: Sequence[Purchases], sellers: int) -> Wanted:
+    """The policies found, weighed by what the same consumer pays in the logs, at a slope that is its value.
+
+    There are none where no consumer's choice matters, such as in a log with one cost curve of a single point.
+    """
     listed = [
         (path, place.prices, cost, value)
         for place, logs, bought in zip(places, in_logs, found, strict=True)
         for path, cost, value in zip(bought.paths, logs.paid.sum(axis=1), place.values, strict=True)
         if path and cost > 0
     ]
-    M = len(places[0].prices) if places else 0
     return Wanted(
         paths=tuple(path for path, *_ in listed),
-        prices=np.array([prices for _, prices, *_ in listed]).reshape(len(listed), M),
+        prices=np.array([prices for _, prices, *_ in listed]).reshape(len(listed), sellers),
         cost=np.array([cost for *_, cost, _ in listed]),
         slope=np.array([value for *_, value in listed]),
         level=np.full(len(listed), -1),

@@ -56,6 +56,8 @@ def group_classes(
 
 def neighbours(odds: Sequence[Sampled], spend: Sequence[FloatArray], max_budget: float) -> IntArray:
     """(N, NEAREST) the other problems most like each, fewer where there are no more."""
+    if len(odds[0]) < 2:
+        return np.zeros((len(odds[0]), 0), dtype=np.int64)
     likeness = _likeness(odds, spend, max_budget)
     nearest = range(2, min(NEAREST + 1, len(likeness)) + 1)  # the first is the problem itself, or one just like it
     return np.asarray(KDTree(likeness).query(likeness, k=list(nearest))[1], dtype=np.int64).reshape(len(likeness), len(nearest))
