@@ -81,14 +81,27 @@ class Student:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LogLinear:
-    """Least squares of mean margin on ln(tokens), over the students whose tokens are known; nan with fewer than two of them.
+    """Least squares of mean margin on ln(tokens), over the students that earn something and whose tokens are known.
 
-    slope : margin per unit of ln(tokens). intercept : margin at one token. slopes : (B,) refitted to each resample's margins.
+    slope : margin per unit of ln(tokens). intercept : margin at one token; nan both with fewer than three amounts of tokens.
+    slopes : (B,) refitted to each resample's margins. students : how many are fitted. most : tokens of the longest taught one.
     """
 
     slope: float
     intercept: float
     slopes: FloatArray
+    students: int
+    most: float
+
+    def gain(self, times: float) -> tuple[float, float, float]:
+        """Margin gained by so many times the tokens of the longest taught student, and its 5 % and 95 % points.
+
+        No margin is more than 1, so that what is gained is no more than what is left above the fitted margin.
+        """
+        left = max(1.0 - (self.intercept + self.slope * float(np.log(self.most))), 0.0)
+        slopes = (self.slope, *band(self.slopes))
+        one, low, high = (min(slope * float(np.log(times)), left) for slope in slopes)
+        return one, low, high
 
     def to_dict(self) -> dict[str, float | None]:
         """As JSON: `slope`, `intercept`, and the 5 % and 95 % points of the slope, null without bootstrap."""
@@ -98,7 +111,7 @@ class LogLinear:
 
 
 def log_linear(tokens: FloatArray, margins: FloatArray, resampled: FloatArray) -> LogLinear:
-    """Fit mean margins to ln(tokens).
+    """Fit mean margins to ln(tokens). A margin of zero is a bound, not a measurement, and is left out; two points fit any line.
 
     Parameters
     ----------
@@ -110,11 +123,14 @@ def log_linear(tokens: FloatArray, margins: FloatArray, resampled: FloatArray) -
     >>> round(fit.slope, 12), round(fit.intercept, 12)
     (0.1, 0.1)
     """
-    x = np.log(tokens)
-    if np.unique(x).size < 2:
-        return LogLinear(slope=np.nan, intercept=np.nan, slopes=np.empty(0))
-    fitted: FloatArray = np.polynomial.polynomial.polyfit(x, np.column_stack([margins, resampled]), 1).astype(np.float64)
-    return LogLinear(slope=float(fitted[1, 0]), intercept=float(fitted[0, 0]), slopes=fitted[1, 1:])
+    earns = margins > 0
+    x, number = np.log(tokens[earns]), int(earns.sum())
+    if np.unique(x).size < 3:
+        return LogLinear(slope=np.nan, intercept=np.nan, slopes=np.empty(0), students=number, most=np.nan)
+    columns = np.column_stack([margins, resampled])[earns]
+    fitted: FloatArray = np.polynomial.polynomial.polyfit(x, columns, 1).astype(np.float64)
+    slope, intercept = float(fitted[1, 0]), float(fitted[0, 0])
+    return LogLinear(slope=slope, intercept=intercept, slopes=fitted[1, 1:], students=number, most=float(tokens[earns].max()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -66,7 +66,7 @@ def _solved(student: Student) -> str:
 def _fit(found: Distillation, console: Console) -> None:
     fit = found.fit.to_dict()
     if fit["slope"] is None or fit["intercept"] is None:
-        say(console, "No fit: it needs two students of different, known tokens.", "dim")
+        say(console, "No fit: it needs three students of different, known tokens with a positive margin.", "dim")
         return
     say(console, "")
     said = f"Fit: mean margin = {fit['slope']:.4f} ln(tokens) {fit['intercept']:+.4f}"
@@ -74,7 +74,12 @@ def _fit(found: Distillation, console: Console) -> None:
         resamples = found.fit.slopes.size
         said += f"; slope {fit['slope_p05']:.4f} to {fit['slope_p95']:.4f} (5-95 % of {counted(resamples, 'resample')})"
     say(console, f"{said}.")
-    say(console, f"Ten times the tokens: {100 * fit['slope'] * np.log(10):+.1f} points of margin.")
+    gain, low, high = (100 * share for share in found.fit.gain(10.0))
+    spread = f" (5-95 %: {low:+.1f} to {high:+.1f})" if np.isfinite(low) else ""
+    say(console, f"Ten times the tokens: {gain:+.1f} points of margin{spread}.")
+    idle = sum(student.tokens is not None for student in found.students) - found.fit.students
+    if idle:
+        say(console, f"Not in the fit: {counted(idle, 'student')} without a margin.", "dim")
 
 
 def _policies(found: Distillation, console: Console) -> None:

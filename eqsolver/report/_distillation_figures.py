@@ -36,12 +36,16 @@ def _draw_margins(found: Distillation) -> Figure:
         axes.annotate(student.name, (student.tokens, student.mean_margin), **offset)
     fit = found.fit
     if np.isfinite(fit.slope):
-        known = [student.tokens for student in found.students if student.tokens is not None]
+        known = [one.tokens for one in found.students if one.tokens is not None and one.mean_margin > 0]
         x = np.geomspace(min(known), max(known), 50)
         centre = float(np.mean(np.log(known)))
         height = fit.intercept + fit.slope * centre
         axes.plot(
-            x, fit.intercept + fit.slope * np.log(x), color="black", linewidth=1.2, label=f"{fit.slope:.4f} per ln(token)"
+            x,
+            np.minimum(fit.intercept + fit.slope * np.log(x), 1.0),
+            color="black",
+            linewidth=1.2,
+            label=f"{fit.slope:.4f} per ln(token)",
         )
         if fit.slopes.size:
             fan = [height + slope * (np.log(x) - centre) for slope in np.nanpercentile(fit.slopes, [5, 95])]

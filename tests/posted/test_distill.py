@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from math import comb
 
@@ -9,10 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from eqsolver import MarketError, UsageError
 from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Provider, Sampled
 from eqsolver.posted import Distillation, distill, solve
+from eqsolver.posted._distillation import log_linear
+from eqsolver.report import print_distillation
 
 RNG = np.random.default_rng(5)
 HARDNESS = RNG.uniform(0.02, 0.6, 12)
@@ -156,6 +160,46 @@ def test_the_band_holds_the_estimate_and_the_seed_decides_it() -> None:
     assert other.fit.slopes.tolist() != one.fit.slopes.tolist()
 
 
+@pytest.mark.parametrize(
+    ("tokens", "margins"),
+    [
+        ([1e6, 1e7], [0.1, 0.2]),
+        ([1e6, 1e6, 1e7], [0.1, 0.1, 0.2]),
+        ([1e6, 1e7, 1e8], [0.0, 0.1, 0.2]),
+        ([1e6, 1e7, 1e8, 1e9], [0.0, 0.0, 0.0, 0.2]),
+        ([], []),
+    ],
+)
+def test_no_line_is_fitted_through_two_points_or_through_margins_of_zero(tokens: list[float], margins: list[float]) -> None:
+    fit = log_linear(np.array(tokens), np.array(margins), np.empty((len(tokens), 0)))
+    assert set(fit.to_dict().values()) == {None}
+
+
+def test_a_margin_of_zero_takes_no_part_in_the_fit_and_no_margin_passes_one_hundred_percent() -> None:
+    tokens, margins = np.exp([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 0.2, 0.5, 0.8])
+    resampled = np.stack([margins, margins * 0.5, margins * 0.9], axis=1)
+    fit = log_linear(tokens, margins, resampled)
+    assert (fit.slope, fit.intercept, fit.students) == pytest.approx((0.3, -0.4, 3))
+    assert fit.slopes == pytest.approx([0.3, 0.15, 0.27])
+    assert fit.gain(np.e**0.5) == pytest.approx((0.15, 0.5 * np.percentile(fit.slopes, 5), 0.5 * np.percentile(fit.slopes, 95)))
+    assert fit.gain(1e6) == pytest.approx((0.2, 0.2, 0.2)), "what is left of 100 %"
+
+
+def test_the_table_says_what_ten_times_the_tokens_gains_and_who_is_left_out() -> None:
+    lines = io.StringIO()
+    found = distill(FAMILY, bootstrap=10)
+    print_distillation(found, Console(file=lines, width=200))
+    one, low, high = (100 * share for share in found.fit.gain(10.0))
+    assert f"Ten times the tokens: {one:+.1f} points of margin (5-95 %: {low:+.1f} to {high:+.1f})." in lines.getvalue()
+    assert "Not in the fit" not in lines.getvalue()
+    idle = student("idle", 0.0, 1e5)
+    with_idle = distill(replace(FAMILY, providers=(*FAMILY.providers, idle)), bootstrap=0)
+    lines = io.StringIO()
+    print_distillation(with_idle, Console(file=lines, width=200))
+    assert "Not in the fit: 1 student without a margin." in lines.getvalue()
+    assert with_idle.fit.slope == pytest.approx(found.fit.slope)
+
+
 def test_students_without_tokens_are_paired_but_not_fitted() -> None:
     market = replace(FAMILY, providers=(TEACHER, SMALL, student("unknown", 0.7, None)))
     found = distill(market, teacher="teacher", bootstrap=5)
@@ -181,7 +225,7 @@ def test_fixed_policies_of_the_market_file_do_not_stand_in_the_way() -> None:
         ({"providers": ["teacher"]}, "has no student"),
         ({"levels": [0.9999]}, "below every level asked for"),
         ({"token_price": 0}, "must be positive"),
-        ({"bootstrap": -1}, "bootstrap must be >= 0"),
+        ({"bootstrap": -1}, "bootstrap must lie between 0 and 100000"),
         ({"tolerance": 2}, "tolerance must lie"),
     ],
 )
