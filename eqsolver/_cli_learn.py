@@ -38,8 +38,12 @@ def learn(
     fit_domain: Domain = ".",
     eval_domain: Domain = ".",
     budgets: Annotated[
-        str, typer.Option(metavar="1,3,10,...", help="Money for exploration, at posted prices.")
-    ] = "1,3,5,10,30,100,1000",
+        str | None,
+        typer.Option(
+            metavar="1,3,10,...",
+            help="Money for exploration, at posted prices. [default: 7, from ten problems' first attempts to the whole logs]",
+        ),
+    ] = None,
     choices: Annotated[
         str,
         typer.Option(
@@ -70,7 +74,7 @@ def learn(
     options: dict[str, Any] = {
         "fit_domain": fit_domain,
         "eval_domain": eval_domain,
-        "budgets": [arguments.number(part, "--budgets", budgets) for part in budgets.split(",")],
+        "budgets": None if budgets is None else [arguments.number(part, "--budgets", budgets) for part in budgets.split(",")],
         "choices": arguments.names(choices, "--choices"),
         "attempts": attempts,
         "resamples": resamples,

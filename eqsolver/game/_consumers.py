@@ -101,7 +101,7 @@ def _z(value: FloatArray, median: float, sigma: float) -> FloatArray:
 def crowd(consumers: Sequence[Consumers]) -> Crowd:
     """Gather consumers; raises `UsageError` if there are none."""
     if not consumers:
-        raise UsageError("there are no consumers: state them in the market file, or give --value (lognormal:MEDIAN:SIGMA, ...)")
+        raise UsageError("there are no consumers: state them in the market file, or give them as `consumers`")
     values = sorted((c.value, c.mass) for c in consumers if isinstance(c, Value))
     targets = sorted((c.level, c.budget, c.mass) for c in consumers if isinstance(c, Target))
     return Crowd(

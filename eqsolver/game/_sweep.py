@@ -156,7 +156,7 @@ def sweep(
         raise UsageError(f"unknown backend {backend!r}; there are {', '.join(BACKENDS)}")
 
     if not over:
-        raise UsageError("a sweep needs something to vary: give at least one --over NAME=lo:hi:n")
+        raise UsageError("a sweep needs something to vary: give at least one axis, a name and its values")
     names = [name for name, _ in over]
     if len(set(names)) != len(names):
         raise UsageError(f"sweep: {', '.join(names)}: an axis is given twice")

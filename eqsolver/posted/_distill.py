@@ -249,7 +249,7 @@ def _teacher(family: Market) -> str:
     found = [p.name for p in family.providers if p.distillation_tokens is None]
     if len(found) != 1:
         told = f"none of {', '.join(family.names)} is" if not found else f"{', '.join(found)} are"
-        raise UsageError(f"which provider is the teacher? {told} without distillation tokens; name it with --teacher")
+        raise UsageError(f"which provider is the teacher? {told} without distillation tokens; name it as `teacher`")
     return found[0]
 
 

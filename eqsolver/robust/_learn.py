@@ -21,7 +21,9 @@ from eqsolver.robust._explore import explored, logs_cost, sampled
 from eqsolver.robust._margins import margins_matrix
 from eqsolver.technology import Accounting, Cascade, Rules, rules
 
-BUDGETS = (1.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+NUMBER_OF_BUDGETS = 7
+"""Budgets of exploration, where none are given."""
+
 CHOICES = ("empirical", "npml", "cvar:0.3", "tv:0.1")
 
 ROOMS = ("market", "technology", "estimate", "posted", "robust")
@@ -39,7 +41,7 @@ def learn(
     *,
     fit_domain: str = ".",
     eval_domain: str = ".",
-    budgets: Sequence[float] = BUDGETS,
+    budgets: Sequence[float] | None = None,
     choices: Sequence[str] = CHOICES,
     estimator: Estimator | None = None,
     attempts: int = 1,
@@ -60,7 +62,7 @@ def learn(
     ----------
     market : of logs, with a cap on the budget per problem, here or as `max_budget`.
     fit_domain, eval_domain : regular expressions searched for in the problems' names; `.` is all of them.
-    budgets : of exploration, money at posted prices, for the attempts of all providers.
+    budgets : of exploration, money at posted prices, for the attempts of all providers; default: see `budgets_of`.
     estimator : of success probabilities where what was chosen is evaluated, as in `solve`; None: the unbiased one.
     choices : see `Chooser`. scenarios : resamples of the problems seen that ambiguity sets weigh.
     attempts : bought of every provider at each visit of a problem, see `explored`.
@@ -86,6 +88,7 @@ def learn(
         raise UsageError(f"market {market.name!r}: learning needs max_budget, the most allotted to one problem")
     fit, evaluated = (_domain(market, text, side) for text, side in ((fit_domain, "fit"), (eval_domain, "eval")))
     truth = [believed(part, estimator, max_budget=terms.total_cap)[0] for part in (fit, evaluated)]
+    budgets = budgets_of(fit, attempts) if budgets is None else budgets
     policies = candidates(market, terms, most=POLICIES, finest=FINEST)
     ends = [margins_matrix(part, policies, part.weights[None, :], terms, clipped=clipped) for part in truth]
     there = ends[1].values[0]
@@ -182,20 +185,37 @@ def _domain(market: Market, text: str, side: str) -> Market:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise UsageError(f"--{side}-domain {text!r} is not a regular expression: {error}") from None
+        raise UsageError(f"{side}_domain {text!r} is not a regular expression: {error}") from None
     inside = np.array([pattern.search(name) is not None for name in market.problems])
     if not inside.any():
-        raise UsageError(f"--{side}-domain {text!r} matches no problem; their names are like {market.problems[0]!r}")
+        raise UsageError(f"{side}_domain {text!r} matches no problem; their names are like {market.problems[0]!r}")
     return market.reweighted(np.where(inside, market.weights, 0.0))
 
 
-def _check(budgets: Sequence[float], choices: Sequence[Chooser], **counts: int) -> None:
-    if not len(budgets) or any(not 0 < budget < np.inf for budget in budgets):
-        raise UsageError(f"budgets must be positive and finite: {', '.join(f'{b:g}' for b in budgets) or 'none given'}")
-    if len(set(budgets)) != len(budgets) or list(budgets) != sorted(budgets):
-        raise UsageError(f"budgets must increase: {', '.join(f'{b:g}' for b in budgets)}")
+def budgets_of(fit: Market, attempts: int) -> list[float]:
+    """Budgets from a visit to ten problems to all attempts of the logs, evenly in their logarithm, to two digits.
+
+    attempts : bought of every provider at each visit.
+    """
+    whole = logs_cost(fit)
+    visit = sum(float(fit.weights @ p.spend) * p.price for p in fit.providers) * attempts
+    number = NUMBER_OF_BUDGETS
+    rounded = [float(f"{budget:.1e}") for budget in np.geomspace(min(10 * visit, whole), whole, number)]
+    return sorted(set(rounded))
+
+
+def _check(budgets: Sequence[float] | None, choices: Sequence[Chooser], **counts: int) -> None:
+    if budgets is not None:
+        _check_budgets(budgets)
     if not choices or len(set(choices)) != len(choices):
         raise UsageError("choices: name at least one, and none twice")
     for name, value in counts.items():
         if value < (0 if name == "seed" else 1):
             raise UsageError(f"{name} = {value} must be at least {0 if name == 'seed' else 1}")
+
+
+def _check_budgets(budgets: Sequence[float]) -> None:
+    if not len(budgets) or any(not 0 < budget < np.inf for budget in budgets):
+        raise UsageError(f"budgets must be positive and finite: {', '.join(f'{b:g}' for b in budgets) or 'none given'}")
+    if len(set(budgets)) != len(budgets) or list(budgets) != sorted(budgets):
+        raise UsageError(f"budgets must increase: {', '.join(f'{b:g}' for b in budgets)}")

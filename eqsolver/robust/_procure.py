@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cvxpy as cp
@@ -123,15 +124,16 @@ def procure(
     asked = min(floor, safest.value)
     easier, rows = simplified(within, nominal)
     C, V, q0 = spend[rows], passing[rows], nominal[rows] / nominal[rows].sum()
-    scale = max(float(np.abs(C).max()), np.finfo(float).tiny)
+    scale = _unit(C)
+    C = C / scale
     active = _first(C, V, q0, safest)
     active = active if start is None else np.union1d(start, np.flatnonzero(safest.weights))
     made: Compiled = {} if programs is None else programs
     rounds = 0
     while True:
         rounds += 1
-        w, q, y, status, solver = _certain(C / scale, V, q0, easier, asked, active, safest.weights, made)
-        worth = y @ V - q @ C / scale
+        w, q, y, status, solver = _certain(C, V, q0, easier, asked, active, safest.weights, made)
+        worth = y @ V - q @ C
         bound = float(y.sum()) * asked - float(worth.max())
         better = np.flatnonzero(worth > worth[active].max() + ENOUGH)
         better = better[~np.isin(better, active)]
@@ -150,6 +152,12 @@ def _too_high(floor: float, safest: RobustMixture, passing: FloatArray, within: 
     if within.kind == "worst" and never.size:
         return f"{told}: no policy solves {never.size} of the problems, and it must hold for each; try cvar, tv or chi2"
     return told
+
+
+def _unit(spend: FloatArray) -> float:
+    """The unit of money in which the largest spend lies between one and two: a power of two, so that nothing is rounded."""
+    largest = float(np.abs(spend).max())
+    return 2.0 ** (math.frexp(largest)[1] - 1) if largest > 0 else 1.0
 
 
 def _first(C: FloatArray, V: FloatArray, q0: FloatArray, safest: RobustMixture) -> IntArray:

@@ -212,7 +212,7 @@ def _set(within: str | AmbiguitySet, auto_radius: bool) -> AmbiguitySet:
         within += ":1" if within == "cvar" else ":0.1"  # where to begin
     found = ambiguity_set(within)
     if auto_radius and found.radius is None:
-        raise UsageError(f"--auto-radius: {within!r} has no radius to choose; give cvar, tv, chi2, kl or wasserstein")
+        raise UsageError(f"auto_radius: {within!r} has no radius to choose; give cvar, tv, chi2, kl or wasserstein")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from eqsolver.robust import Chooser, candidates, explored, margins_matrix
 from eqsolver.robust import _learn as module
 from eqsolver.robust._choices import best
 from eqsolver.robust._explore import logs_cost
+from eqsolver.robust._learn import budgets_of
 from eqsolver.technology import rules
 
 
@@ -159,6 +161,26 @@ def test_the_answer_does_not_depend_on_the_number_of_jobs_and_comes_from_the_led
         learn(market, ledger=ledger, seed=4, **ASKED)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e12])
+def test_budgets_are_those_of_the_logs_whatever_the_unit_of_money(unit: float) -> None:
+    market = logs()
+    market = replace(market, providers=tuple(replace(p, spend=unit * p.spend) for p in market.providers))
+    budgets = budgets_of(market, 1)
+    whole = sum(float((p.price * p.spend * p.odds.attempts).sum()) for p in market.providers)
+    one = sum(float((market.weights @ p.spend) * p.price) for p in market.providers)
+    assert budgets[-1] == pytest.approx(whole, rel=0.05)
+    assert budgets[0] == pytest.approx(min(10 * one, whole), rel=0.05)
+    assert budgets == sorted(set(budgets))
+    assert len(budgets) <= 7
+    assert budgets_of(market, 10**6)[-1:] == budgets[-1:], "a visit dearer than the logs shows them all"
+
+
+def test_learn_takes_the_budgets_of_its_logs() -> None:
+    market = logs()
+    found = learn(market, choices=["empirical"], resamples=1)
+    assert found.budgets.tolist() == budgets_of(market, 1) == found.options["budgets"]
+
+
 def test_every_set_is_a_choice_and_they_agree_where_they_are_the_same_set() -> None:
     same = ["nominal", "tv:0", "cvar:1", "wasserstein:0"], ["worst", "tv:1", "kl:50", "chi2:1e4", "wasserstein:100"]
     market = logs()
@@ -186,7 +208,7 @@ def test_more_exploration_of_a_market_without_luck_earns_the_optimum() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"fit_domain": "^java"}, r"--fit-domain '\^java' matches no problem; their names are like 'even-0'"),
+        ({"fit_domain": "^java"}, r"fit_domain '\^java' matches no problem; their names are like 'even-0'"),
         ({"eval_domain": "("}, "is not a regular expression"),
         ({"budgets": [3.0, 1.0]}, "budgets must increase"),
         ({"budgets": [0.0]}, "budgets must be positive"),

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eqsolver import NotCertified
-from eqsolver.robust import AmbiguitySet, FloorTooHigh, ambiguity_set, distances, procure, worst_weights
+from eqsolver.market import Geometric, Market, Provider
+from eqsolver.robust import AmbiguitySet, FloorTooHigh, Spending, ambiguity_set, distances, procure, robust, worst_weights
 
 SETS = ["nominal", "worst", "cvar:0.5", "tv:0.2", "chi2:0.3", "kl:0.2", "kl:1e-7", "wasserstein:0.2"]
 
@@ -74,3 +75,28 @@ def test_one_problem_that_nobody_solves_makes_every_floor_infeasible_for_any_wei
     with pytest.raises(FloorTooHigh, match=r"under worst is 0\.000000: no policy solves 1 of the problems"):
         procure(spend, passing, q0, ambiguity_set("worst"), 0.1)
     assert issubclass(FloorTooHigh, NotCertified), "solved, but not reached: 1 on the command line"
+
+
+@pytest.mark.parametrize("within", ["worst", "tv:0.1", "kl:0.1"])
+def test_the_unit_of_money_changes_nothing_but_money(within: str) -> None:
+    """A power of two changes no digit, so that not one of the answer's may change; other units change rounding only."""
+    rng = np.random.default_rng(1)
+    costs = [(name, mean * rng.uniform(0.5, 2.0, 8)) for name, mean in (("a", 1.0), ("b", 4.0))]
+    odds = [Geometric(success=rng.uniform(0.05, 0.9, 8)) for _ in costs]
+
+    def procured(unit: float) -> Spending:
+        providers = tuple(Provider(name=n, odds=o, spend=unit * w) for (n, w), o in zip(costs, odds, strict=True))
+        market = Market(name="m", providers=providers, weights=np.full(8, 1 / 8), max_budget=40 * unit)
+        found = robust(market, within=within, floor=0.6, cross_fits=0).spending
+        assert found is not None
+        return found
+
+    one = procured(1.0)
+    for exponent in (-90, 60):
+        unit = 2.0**exponent
+        other = procured(unit)
+        assert other.worst_case_spend / unit == pytest.approx(one.worst_case_spend, rel=1e-12)
+        assert other.nominal_spend / unit == pytest.approx(one.nominal_spend, rel=1e-12)
+        assert [policy.order for policy, _ in other.mixture] == [policy.order for policy, _ in one.mixture]
+        assert [weight for _, weight in other.mixture] == pytest.approx([weight for _, weight in one.mixture], rel=1e-12)
+    assert procured(1e-14).worst_case_spend / 1e-14 == pytest.approx(one.worst_case_spend, rel=5e-3)
