@@ -11,6 +11,7 @@ import numpy as np
 from eqsolver._base import EqsolverError
 from eqsolver._ledger import check_jobs
 from eqsolver.market import Consumers, Market
+from eqsolver.posted import interval
 
 ROUGH_TICK, ROUGH_POINTS = 0.01, 400
 """Resamples are solved on ticks of 1 % and a coarser grid, which move prices by some 1 %; their spread is far wider."""
@@ -112,5 +113,5 @@ def _percentiles(values: list[float]) -> tuple[float, float]:
     finite = np.array(values)[np.isfinite(values)]
     if not finite.size:
         return float("nan"), float("nan")
-    low, high = np.percentile(finite, [5, 95])
+    low, high = interval(finite)
     return float(low), float(high)

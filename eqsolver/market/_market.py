@@ -156,7 +156,10 @@ class Market:
         if len(set(kept)) != len(kept):
             raise MarketError(f"providers: one is named twice in {', '.join(names)}")
         providers = tuple(self.providers[i] for i in kept)
-        notes = log_notes(providers) if all(isinstance(p.odds, Sampled) for p in providers) else self.notes
+        notes = self.notes
+        if all(isinstance(p.odds, Sampled) for p in self.providers):
+            of_all = log_notes(self.providers)
+            notes = (*log_notes(providers), *(note for note in notes if note not in of_all))
         arbitrageurs = tuple(a.within(names) for a in self.arbitrageurs)
         idle = {a.name for a, left in zip(self.arbitrageurs, arbitrageurs, strict=True) if left is None}
         notes += tuple(f"Arbitrageur {name} is left out: it buys from providers that are." for name in sorted(idle))

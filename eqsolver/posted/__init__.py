@@ -5,6 +5,7 @@ from eqsolver.posted._distill import distill
 from eqsolver.posted._distillation import Distillation, LogLinear, Student
 from eqsolver.posted._enter import enter
 from eqsolver.posted._entry import Earliest, Entry
+from eqsolver.posted._intervals import interval
 from eqsolver.posted._offers import Offers, offers
 from eqsolver.posted._resale import Resale, resale
 from eqsolver.posted._segments import Segmentation, segmentation
@@ -30,6 +31,7 @@ __all__ = [
     "distill",
     "enter",
     "halves",
+    "interval",
     "offers",
     "resale",
     "segmentation",

@@ -11,6 +11,7 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.market import Market, Sampled
 from eqsolver.posted._bootstrap import extended
+from eqsolver.posted._intervals import interval
 from eqsolver.posted._offers import offers
 from eqsolver.technology import Cascade, Production, Rules, all_steps, best_cascades, build, levels_below, offered_reach
 
@@ -37,7 +38,7 @@ class OutOfSample:
     @property
     def band(self) -> tuple[float, float]:
         """5 % and 95 % points over the splits."""
-        low, high = np.percentile(self.held_out, [5, 95])
+        low, high = interval(self.held_out)
         return float(low), float(high)
 
     def to_dict(self) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.posted._document import numbers
+from eqsolver.posted._intervals import interval
 from eqsolver.technology import Rules
 
 if TYPE_CHECKING:
@@ -195,10 +196,9 @@ class Distillation:
 
 def band(values: FloatArray) -> tuple[float, float]:
     """5 % and 95 % points of resampled values; nan without any."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
+    if not values.size:
         return np.nan, np.nan
-    low, high = np.percentile(finite, [5, 95])
+    low, high = interval(values)
     return float(low), float(high)
 
 

@@ -249,3 +249,24 @@ def test_differences_between_regimes_are_taken_on_the_same_resample() -> None:
     told = found.to_dict()["differences"][key]["consumer surplus"]
     assert told == {"change": found.differences[key]["consumer surplus"], "p05": low, "p95": high}
     assert "differences" not in equilibrium(ONE, **QUICK).to_dict()
+
+
+def test_the_ledger_keeps_answers_apart_by_all_that_they_depend_on(tmp_path: Path) -> None:
+    """One ledger for different consumers, markets, options and cells: every answer is the one without a ledger."""
+    poorer = (Population(distribution="lognormal", parameters=(0.5, 1.0)),)
+    dearer = replace(ONE, providers=tuple(replace(p, spend=2 * p.spend) for p in ONE.providers))
+    cell = [("marginal-cost", [0.3])]
+    asked: list[tuple[Market, list[tuple[str, list[float]]], dict]] = [
+        (ONE, cell, QUICK),
+        (ONE, cell, {**QUICK, "consumers": poorer}),
+        (dearer, cell, QUICK),
+        (ONE, cell, {**QUICK, "tick": 0.1}),
+        (ONE, [("marginal-cost", [0.4])], QUICK),
+        (ONE, [("value", [0.3])], QUICK),
+    ]
+    ledger, tables = tmp_path / "ledger", []
+    for market, over, options in asked:
+        kept = sweep(market, over, ledger=ledger, **options)
+        pd.testing.assert_frame_equal(kept, sweep(market, over, **options))
+        tables.append(kept.drop(columns=[name for name, _ in over]).to_json())
+    assert len(set(tables)) == len(asked), "they are different answers"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,9 @@ def test_a_market_has_the_notes_of_the_providers_it_has(tmp_path: Path) -> None:
     assert [note[:5] for note in market.notes] == ["once:", "once:"]
     assert "first success" in market.notes[0]
     assert market.restrict(["full"]).notes == ()
+    said = replace(market, notes=(*market.notes, "of something else"))
+    assert said.restrict(["once", "full"]).notes == (*market.notes, "of something else")
+    assert said.restrict(["full"]).notes == ("of something else",)
     (tmp_path / "once.jsonl").write_text(
         "".join(
             json.dumps({"id": f"p{x}", "attempts": n, "successes": c, "mean_cost": 0.1}) + "\n"

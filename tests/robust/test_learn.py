@@ -21,6 +21,7 @@ from eqsolver.market import Geometric, Market, Provider, Sampled
 from eqsolver.robust import Chooser, candidates, explored, margins_matrix
 from eqsolver.robust import _learn as module
 from eqsolver.robust._choices import best
+from eqsolver.robust._curves import Curve
 from eqsolver.robust._explore import logs_cost
 from eqsolver.robust._learn import budgets_of
 from eqsolver.technology import rules
@@ -272,3 +273,33 @@ def test_nothing_but_the_answer_is_on_standard_output(tmp_path: Path) -> None:
         [sys.executable, "-m", "eqsolver.cli", *command, "--choices", "worst"], capture_output=True, text=True, check=True
     )
     assert json.loads(run.stdout)["budgets"] == [2.0]
+
+
+def test_a_curve_has_the_mean_its_standard_error_and_the_points_of_the_explorations() -> None:
+    margins = np.array([[0.1, 0.2, 0.6, 0.3], [0.5, 0.5, 0.5, 0.5]])
+    curve = Curve.of("empirical", margins)
+    np.testing.assert_allclose(curve.mean, [0.3, 0.5])
+    np.testing.assert_allclose(curve.standard_error, [np.sqrt((0.04 + 0.01 + 0.09 + 0.0) / 3 / 4), 0.0], atol=1e-15)
+    np.testing.assert_allclose(curve.p05, [0.115, 0.5])
+    np.testing.assert_allclose(curve.p95, [0.555, 0.5])
+    assert np.isnan(Curve.of("empirical", margins[:, :1]).standard_error).all()
+
+
+def test_the_curves_of_the_document_are_those_of_its_explorations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explorations one by one: what each chose earns in the evaluation domain."""
+    kept: list[list[float]] = []
+    learnt = module._learnt
+
+    def watched(*asked: object) -> str:
+        kept.append(json.loads(learnt(*asked)))
+        return json.dumps(kept[-1])
+
+    monkeypatch.setattr(module, "_learnt", watched)
+    told = learn(logs(), max_budget=1.0, seed=4, **ASKED).to_dict()
+    margins = np.array(kept).reshape(len(ASKED["budgets"]), ASKED["resamples"], len(ASKED["choices"]))
+    for k, curve in enumerate(told["curves"]):
+        one = margins[:, :, k]
+        assert curve["mean"] == pytest.approx(one.mean(axis=1))
+        assert curve["standard_error"] == pytest.approx(one.std(axis=1, ddof=1) / np.sqrt(ASKED["resamples"]))
+        assert curve["p05"] == pytest.approx(np.percentile(one, 5, axis=1))
+        assert curve["p95"] == pytest.approx(np.percentile(one, 95, axis=1))
