@@ -29,18 +29,19 @@ app = typer.Typer(
 )
 
 
-class Accounting(StrEnum):
-    """How money is counted."""
+class Allot(StrEnum):
+    """What is allotted to a provider."""
 
+    money = "money"
     attempts = "attempts"
-    budget = "budget"
 
 
-class Allocation(StrEnum):
-    """What is allotted."""
+class Overrun(StrEnum):
+    """What happens to an attempt that does not fit what is allotted."""
 
-    budget = "budget"
-    attempts = "attempts"
+    finish = "finish"
+    cut = "cut"
+    never = "never"
 
 
 class Estimator(StrEnum):
@@ -58,9 +59,22 @@ LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt
 Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
 MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
 Access = Annotated[str | None, typer.Option(metavar="a,b", help="What the arbitrageur may buy from. [default: all]")]
-Accountings = Annotated[Accounting, typer.Option(help="Count only attempts made as spent, or leftover budget too.")]
-Allocations = Annotated[Allocation, typer.Option(help="Allot money per problem, or attempts.")]
-MaxAttempts = Annotated[int | None, typer.Option(help="The most attempts per provider, with --allocation attempts.")]
+Allots = Annotated[
+    Allot | None, typer.Option(help="What thresholds are: money per provider, or attempts. [default: the file's, or money]")
+]
+Overruns = Annotated[
+    Overrun | None,
+    typer.Option(
+        help="An attempt that money runs out in: finish and pay it; cut (pause) it; or never begin it, costs being known. "
+        "[default: the file's, or finish]"
+    ),
+]
+MaxAttempts = Annotated[
+    int | None, typer.Option(help="The most attempts per provider, with --allot attempts; and of free providers.")
+]
+Free = Annotated[
+    str | None, typer.Option(metavar="a,b", help="Providers that cost nothing: bounded by attempts, whatever the budget.")
+]
 Estimators = Annotated[
     Estimator | None,
     typer.Option(
@@ -85,24 +99,45 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no pro
 Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
 
 
-def terms(accounting: Accounting, allocation: Allocation, max_budget: float | None, max_attempts: int | None) -> dict[str, Any]:
-    """How money is counted and what is allotted, as the library takes it."""
+RENAMED = {
+    "--accounting": "--overrun finish|cut|never (--accounting budget is --overrun cut, --accounting attempts --overrun never)",
+    "--allocation": "--allot money|attempts (--allocation budget is --allot money)",
+}
+
+
+def refuse_renamed(words: Sequence[str]) -> None:
+    """End with one line and 2 if an option of an earlier version is used."""
+    for word in words:
+        old = word.partition("=")[0]
+        if old in RENAMED:
+            typer.echo(f"{old} is now {RENAMED[old]}", err=True)
+            raise SystemExit(2)
+
+
+def terms(allot: Allot | None, overrun: Overrun | None, max_budget: float | None, max_attempts: int | None) -> dict[str, Any]:
+    """What is allotted, what happens to attempts that do not fit, and the caps, as the library takes it."""
     return {
-        "accounting": accounting.value,
-        "allocation": allocation.value,
+        "allot": allot and allot.value,
+        "overrun": overrun and overrun.value,
         "max_budget": max_budget,
         "max_attempts": max_attempts,
     }
 
 
-def read_market(sources: Sequence[Path], unit: str | None, providers: str | None, say: Callable[[str, float], None]) -> Market:
-    """The market of the files named, and of it the providers asked for."""
+def read_market(
+    sources: Sequence[Path],
+    unit: str | None,
+    providers: str | None,
+    say: Callable[[str, float], None],
+    free: str | None = None,
+) -> Market:
+    """The market of the files named, and of it the providers asked for; `free` of them cost nothing."""
     from eqsolver._cli_logs import foreign_market
     from eqsolver.market import load
 
     say("reading", 0.0)
-    named = arguments.names(providers, "--providers")
-    return foreign_market(sources, unit, named, ()) or load(*sources, unit=unit, providers=named)
+    named, costless = arguments.names(providers, "--providers"), arguments.names(free, "--free") or ()
+    return foreign_market(sources, unit, named, costless) or load(*sources, unit=unit, providers=named, free=costless)
 
 
 def suited(market: Market, asked: Estimator | None) -> tuple[Market, Any]:

@@ -9,19 +9,18 @@ import typer
 
 from eqsolver import _arguments as arguments
 from eqsolver._cli import (
-    Accounting,
-    Accountings,
-    Allocation,
-    Allocations,
+    Allots,
     Backend,
     Bootstrap,
     Estimators,
     Figures,
+    Free,
     Jobs,
     Json,
     MarketPaths,
     MaxAttempts,
     MaxBudget,
+    Overruns,
     Private,
     Providers,
     Quiet,
@@ -81,8 +80,9 @@ def equilibrium(
     max_rounds: Rounds = 400,
     providers: Providers = None,
     estimator: Estimators = None,
-    accounting: Accountings = Accounting.attempts,
-    allocation: Allocations = Allocation.budget,
+    free: Free = None,
+    allot: Allots = None,
+    overrun: Overruns = None,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     points: SchedulePoints = None,
@@ -101,7 +101,7 @@ def equilibrium(
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
-        **terms(accounting, allocation, max_budget, max_attempts),
+        **terms(allot, overrun, max_budget, max_attempts),
         "points": points,
         "response_map": figures is not None,
         "bootstrap": bootstrap,
@@ -112,7 +112,7 @@ def equilibrium(
     with progress(quiet) as say:
         from eqsolver.game import equilibrium as solve_game
 
-        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
+        loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
         _need_consumers(loaded, value)
         found = solve_game(loaded, **options, progress=say)
 
@@ -138,8 +138,9 @@ def sweep(
     max_rounds: Rounds = 400,
     providers: Providers = None,
     estimator: Estimators = None,
-    accounting: Accountings = Accounting.attempts,
-    allocation: Allocations = Allocation.budget,
+    free: Free = None,
+    allot: Allots = None,
+    overrun: Overruns = None,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     points: SchedulePoints = None,
@@ -168,7 +169,7 @@ def sweep(
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
-        **terms(accounting, allocation, max_budget, max_attempts),
+        **terms(allot, overrun, max_budget, max_attempts),
         "points": points,
         "bootstrap": bootstrap,
         "seed": seed,
@@ -177,7 +178,7 @@ def sweep(
     with progress(quiet) as say:
         from eqsolver.game import sweep as solve_all
 
-        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
+        loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
         _need_consumers(loaded, value)
         ledger = output.with_name(output.name + ".ledger")
         wanted = arguments.consumers(value)

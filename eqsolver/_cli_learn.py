@@ -9,15 +9,16 @@ import typer
 
 from eqsolver import _arguments as arguments
 from eqsolver._cli import (
-    Accounting,
-    Accountings,
+    Allots,
     Backend,
     Estimators,
     Figures,
+    Free,
     Jobs,
     Json,
     MarketPaths,
     MaxBudget,
+    Overruns,
     Providers,
     Quiet,
     Seed,
@@ -54,11 +55,13 @@ def learn(
     attempts: Annotated[int, typer.Option(metavar="k", help="Attempts of every provider per visit of a problem.")] = 1,
     resamples: Annotated[int, typer.Option(metavar="B", help="Explorations per budget.")] = 100,
     scenarios: Annotated[int, typer.Option(metavar="n", help="Resamples of the problems seen, for ambiguity sets.")] = 50,
-    accounting: Accountings = Accounting.attempts,
+    allot: Allots = None,
+    overrun: Overruns = None,
     clipped: Annotated[bool, typer.Option("--clipped", help="Count losses as zero, as the paper does.")] = False,
     max_budget: MaxBudget = None,
     providers: Providers = None,
     estimator: Estimators = None,
+    free: Free = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
     backend: Backend = "loky",
@@ -79,7 +82,8 @@ def learn(
         "attempts": attempts,
         "resamples": resamples,
         "scenarios": scenarios,
-        "accounting": accounting.value,
+        "allot": allot and allot.value,
+        "overrun": overrun and overrun.value,
         "clipped": clipped,
         "max_budget": max_budget,
         "seed": seed,
@@ -92,7 +96,7 @@ def learn(
     with progress(quiet) as say:
         from eqsolver.robust import learn as explore_and_fit
 
-        loaded, chosen = suited(read_market(market, unit, providers, say), estimator)
+        loaded, chosen = suited(read_market(market, unit, providers, say, free), estimator)
         found = explore_and_fit(loaded, estimator=chosen, ledger=ledger, progress=say, **options)
 
     hand_over(found, "print_learning", "save_learning_figures", json, figures, quiet)

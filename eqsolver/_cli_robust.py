@@ -11,16 +11,15 @@ import typer
 from eqsolver import _arguments as arguments
 from eqsolver._cli import (
     Access,
-    Accounting,
-    Accountings,
-    Allocation,
-    Allocations,
+    Allots,
     Estimators,
     Figures,
+    Free,
     Json,
     MarketPaths,
     MaxAttempts,
     MaxBudget,
+    Overruns,
     Prices,
     Private,
     Providers,
@@ -88,6 +87,7 @@ def robust(
     ] = None,
     providers: Providers = None,
     estimator: Estimators = None,
+    free: Free = None,
     access: Access = None,
     private: Private = None,
     levels: Annotated[
@@ -97,8 +97,8 @@ def robust(
             help="Performance levels. [default: 20 for each scenario, from 5 points below its best provider's reach]",
         ),
     ] = None,
-    accounting: Accountings = Accounting.attempts,
-    allocation: Allocations = Allocation.budget,
+    allot: Allots = None,
+    overrun: Overruns = None,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     prices: Prices = None,
@@ -126,7 +126,7 @@ def robust(
         "access": arguments.names(access, "--access"),
         "private": arguments.names(private, "--private") or [],
         "levels": arguments.levels(levels),
-        **terms(accounting, allocation, max_budget, max_attempts),
+        **terms(allot, overrun, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "cross_fits": cross_fits,
         "seed": seed,
@@ -140,10 +140,12 @@ def robust(
         from eqsolver.robust import check_in_market, read_features
         from eqsolver.robust import robust as allocate
 
-        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
+        loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
         if output is not None:
             cap = (
-                (max_budget or loaded.max_budget) if allocation is Allocation.budget else (max_attempts or loaded.max_attempts)
+                (max_budget or loaded.max_budget)
+                if (allot or loaded.allot) != "attempts"
+                else (max_attempts or loaded.max_attempts)
             )
             check_in_market(loaded, cap)
         given = None if features is None else read_features(features)
@@ -163,8 +165,9 @@ def robust(
             "--access": access,
             "--private": private,
             "--levels": levels,
-            "--accounting": None if accounting is Accounting.attempts else accounting.value,
-            "--allocation": None if allocation is Allocation.budget else allocation.value,
+            "--free": free,
+            "--allot": allot and allot.value,
+            "--overrun": overrun and overrun.value,
             "--max-budget": max_budget,
             "--max-attempts": max_attempts,
             "--prices": prices,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,18 +11,17 @@ import typer
 from eqsolver import _arguments as arguments
 from eqsolver._cli import (
     Access,
-    Accounting,
-    Accountings,
-    Allocation,
-    Allocations,
+    Allots,
     Bootstrap,
     Estimators,
     Figures,
+    Free,
     Json,
     LogPaths,
     MarketPaths,
     MaxAttempts,
     MaxBudget,
+    Overruns,
     Points,
     Prices,
     Providers,
@@ -36,6 +36,7 @@ from eqsolver._cli import (
     made_by,
     progress,
     read_market,
+    refuse_renamed,
     suited,
     tell_unreached,
     terms,
@@ -54,6 +55,7 @@ __all__ = ["app", "main"]
 def solve(
     market: MarketPaths,
     providers: Providers = None,
+    free: Free = None,
     access: Access = None,
     estimator: Estimators = None,
     levels: Annotated[
@@ -63,8 +65,8 @@ def solve(
             help="Performance levels. [default: 100, from 5 points below the best provider's reach to the best policy's]",
         ),
     ] = None,
-    accounting: Accountings = Accounting.attempts,
-    allocation: Allocations = Allocation.budget,
+    allot: Allots = None,
+    overrun: Overruns = None,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     prices: Prices = None,
@@ -92,7 +94,7 @@ def solve(
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
         "levels": asked,
-        **terms(accounting, allocation, max_budget, max_attempts),
+        **terms(allot, overrun, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "evaluated": arguments.pairs(evaluate, "--evaluate"),
         "undercutting": arguments.undercut(undercut),
@@ -106,7 +108,7 @@ def solve(
     with progress(quiet) as say:
         from eqsolver.posted import solve as solve_market
 
-        loaded, chosen = suited(read_market(market, unit, providers, say), estimator)
+        loaded, chosen = suited(read_market(market, unit, providers, say, free), estimator)
         found = solve_market(loaded, estimator=chosen, **options, progress=say)
 
     hand_over(found, "print_solution", "save_figures", json, figures, quiet)
@@ -133,14 +135,15 @@ def distill(
     ] = False,
     providers: Providers = None,
     estimator: Estimators = None,
+    free: Free = None,
     levels: Annotated[
         str | None,
         typer.Option(
             metavar="lo:hi:n|u,u,...", help="Performance levels. [default: 100, the 10 points below the teacher's reach]"
         ),
     ] = None,
-    accounting: Accountings = Accounting.attempts,
-    allocation: Allocations = Allocation.budget,
+    allot: Allots = None,
+    overrun: Overruns = None,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     prices: Prices = None,
@@ -161,7 +164,7 @@ def distill(
         "on_sale": on_sale,
         "providers": arguments.names(providers, "--providers"),
         "levels": arguments.levels(levels),
-        **terms(accounting, allocation, max_budget, max_attempts),
+        **terms(allot, overrun, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "bootstrap": bootstrap,
         "seed": seed,
@@ -172,7 +175,7 @@ def distill(
     with progress(quiet) as say:
         from eqsolver.posted import distill as pair_up
 
-        loaded = estimated(read_market(family, unit, providers, say), estimator, max_budget, max_attempts)
+        loaded = estimated(read_market(family, unit, providers, say, free), estimator, max_budget, max_attempts)
         found = pair_up(loaded, **options, progress=say)
 
     hand_over(found, "print_distillation", "save_distillation_figures", json, figures, quiet)
@@ -191,12 +194,13 @@ def enter(
     least_share: Annotated[float, typer.Option(help="Smaller shares of what consumers pay do not count as earning.")] = 0.0,
     providers: Providers = None,
     estimator: Estimators = None,
+    free: Free = None,
     access: Access = None,
     levels: Annotated[
         str | None, typer.Option(metavar="lo:hi:n|u,u,...", help="Performance levels. [default: those of `solve`]")
     ] = None,
-    accounting: Accountings = Accounting.attempts,
-    allocation: Allocations = Allocation.budget,
+    allot: Allots = None,
+    overrun: Overruns = None,
     max_budget: MaxBudget = None,
     max_attempts: MaxAttempts = None,
     prices: Prices = None,
@@ -214,7 +218,7 @@ def enter(
         "providers": arguments.names(providers, "--providers"),
         "access": arguments.names(access, "--access"),
         "levels": arguments.levels(levels),
-        **terms(accounting, allocation, max_budget, max_attempts),
+        **terms(allot, overrun, max_budget, max_attempts),
         "prices": dict(arguments.pairs(prices, "--prices") or []),
         "points": points,
         "tolerance": tolerance,
@@ -223,7 +227,7 @@ def enter(
     with progress(quiet) as say:
         from eqsolver.posted import enter as let_in
 
-        loaded = estimated(read_market(market, unit, providers, say), estimator, max_budget, max_attempts)
+        loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
         found = let_in(loaded, entrant, **options, progress=say)
 
     hand_over(found, "print_entry", "save_entry_figures", json, figures, quiet)
@@ -246,6 +250,7 @@ def calibrate(
     ] = None,
     max_budget: MaxBudget = None,
     providers: Providers = None,
+    free: Free = None,
     teacher: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of a family of students: fit and judge pairs with it only.")
     ] = None,
@@ -271,7 +276,7 @@ def calibrate(
     population = arguments.lognormal(consumers)
     distilled = dict(arguments.pairs(tokens, "--tokens") or [])
     with progress(quiet) as say:
-        market = read_market(logs, unit, providers, say).with_tokens(distilled)
+        market = read_market(logs, unit, providers, say, free).with_tokens(distilled)
         if population is not None:
             market = replace(market, consumers=(Population(distribution="lognormal", parameters=population),))
 
@@ -336,6 +341,7 @@ add_log_options(app)
 
 def main() -> None:
     """Run the command line of this process."""
+    refuse_renamed(sys.argv[1:])
     process(app)
 
 

@@ -16,6 +16,8 @@ from math import prod
 from eqsolver.market import Geometric, Market
 
 NEVER = 10**9
+FIRST = Fraction(1, 10**300)
+"""Position of the first node where an attempt begins at no allotment but 0."""
 Block = tuple[int, Fraction]
 
 
@@ -33,14 +35,17 @@ def _arrangements(n: int, c: int) -> tuple[Fraction, ...]:
 
 @dataclass(frozen=True)
 class Tiny:
-    """A market in fractions. weights : q. price : m. spend : w[i][x]. odds : p[i][x], or (n, c)[i][x]."""
+    """A market in fractions. weights : q. price : m. spend, failed : w_s and w_f [i][x]. odds : p[i][x], or (n, c)[i][x].
+
+    overrun : finish, cut or never; None where attempts are allotted. Allotments are positions: under finish left ends.
+    """
 
     weights: tuple[Fraction, ...]
     price: tuple[Fraction, ...]
     spend: tuple[tuple[Fraction, ...], ...]
+    failed: tuple[tuple[Fraction, ...], ...]
     odds: tuple[tuple[Fraction | tuple[int, int], ...], ...]
-    by_budget: bool
-    leftover_is_spent: bool
+    overrun: str | None
     cap: Fraction
     longest: int = 12
     """Attempts looked at where nothing else ends them (a hopeless provider under attempt allocation of logs)."""
@@ -63,12 +68,52 @@ class Tiny:
         n, c = odds
         return Fraction(c == 0) if k > n else _arrangements(n, c)[k]
 
-    def use(self, i: int, x: int) -> Fraction:
-        """What one attempt takes from an allotment."""
-        return self.spend[i][x] if self.by_budget else Fraction(1)
+    @property
+    def by_budget(self) -> bool:
+        """Money is allotted."""
+        return self.overrun is not None
+
+    def at(self, i: int, x: int, made: int) -> Fraction:
+        """Position at which one more attempt is made after so many failed."""
+        solved, failed = self.spend[i][x], self.failed[i][x]
+        match self.overrun:
+            case None:
+                return Fraction(made + 1)
+            case "finish":
+                return max(made * failed, FIRST)
+            case "cut":
+                return made * failed + solved
+            case _:
+                return made * failed + max(solved, failed)
 
     def bought(self, i: int, x: int, allotment: Fraction) -> int:
-        return int(allotment / self.use(i, x))
+        made = 0
+        while self.at(i, x, made) <= allotment:
+            made += 1
+        return made
+
+    def within(self, total: Fraction) -> bool:
+        """Whether positions may sum to so much."""
+        return total < self.cap if self.overrun == "finish" else total <= self.cap
+
+    def placed(self, path: Sequence[Block]) -> list[Block]:
+        """A path of allotments by positions: under finish the largest left end below an allotment."""
+        if self.overrun != "finish":
+            return list(path)
+        return [(i, max(self._left(i, x, b) for x in range(self.kinds))) for i, b in path]
+
+    def _left(self, i: int, x: int, allotment: Fraction) -> Fraction:
+        made = 0
+        while made * self.failed[i][x] < allotment:
+            made += 1
+        return self.at(i, x, made - 1) if made else Fraction(0)
+
+    def most(self, i: int, x: int) -> int:
+        """Attempts on a problem whose positions are within the cap."""
+        made = 0
+        while self.within(self.at(i, x, made)):
+            made += 1
+        return made
 
     def first_success(self, i: int, x: int, most: int) -> Iterator[tuple[int, Fraction]]:
         for k in range(1, most + 1):
@@ -93,16 +138,15 @@ class Tiny:
     def _follow(self, path: Sequence[Block], x: int, first: Sequence[int]) -> tuple[bool, list[Fraction]]:
         spent, allotted, made = [Fraction(0)] * self.sellers, [Fraction(0)] * self.sellers, [0] * self.sellers
         for i, upto in path:
-            w = self.spend[i][x]
-            while (made[i] + 1) * self.use(i, x) <= upto:
+            clock = self.overrun == "cut"
+            while self.at(i, x, made[i]) <= upto:
                 made[i] += 1
-                if not self.leftover_is_spent:
-                    spent[i] += w
                 if made[i] == first[i]:
-                    if self.leftover_is_spent:
-                        spent[i] += made[i] * w - allotted[i]
+                    spent[i] += self.at(i, x, made[i] - 1) - allotted[i] if clock else self.spend[i][x]
                     return True, spent
-            if self.leftover_is_spent:
+                if not clock:
+                    spent[i] += self.failed[i][x]
+            if clock and upto > allotted[i]:
                 spent[i] += upto - allotted[i]
             allotted[i] = max(upto, allotted[i])
         return False, spent
@@ -123,13 +167,12 @@ class Tiny:
         found: set[Fraction] = set()
         ends = []
         for x in range(self.kinds):
-            w, useful = self.use(i, x), self.useful(i, x)
-            fits = self.bought(i, x, self.cap)
+            useful, fits = self.useful(i, x), self.most(i, x)
             most = fits if useful is None else min(useful, fits)
-            ends.append(most * w)
+            ends.append(self.at(i, x, most - 1) if most else Fraction(0))
         for x in range(self.kinds):
-            w, most = self.use(i, x), int(max(ends) / self.use(i, x))
-            found |= {k * w for k in range(1, min(most, self.useful(i, x) or most) + 1)}
+            most = self.bought(i, x, max(ends))
+            found |= {self.at(i, x, k) for k in range(min(most, self.useful(i, x) or most))}
         return sorted(found)
 
     def offers(self, i: int) -> list[tuple[Fraction, Fraction]]:
@@ -138,7 +181,7 @@ class Tiny:
         return [(solved, self.bill(units)) for solved, units in made]
 
     def fits(self, allotted: Iterable[Fraction]) -> bool:
-        return not self.by_budget or sum(allotted, Fraction(0)) <= self.cap
+        return not self.by_budget or self.within(sum(allotted, Fraction(0)))
 
     def slice_cost(self, i: int, b: Fraction, upto: Fraction, others: Sequence[Fraction]) -> Fraction:
         """Bill of raising provider i's allotment from b to upto where the others stand at their allotments."""
@@ -149,15 +192,17 @@ class Tiny:
             )
             if not standing:
                 continue
-            w, k, stop = self.spend[i][x], self.bought(i, x, b), self.bought(i, x, upto)
-            if self.leftover_is_spent:
-                spent, here = Fraction(0), b
+            k, stop, spent = self.bought(i, x, b), self.bought(i, x, upto), Fraction(0)
+            if self.overrun == "cut":
+                here = b
                 for done in range(k, stop + 1):
-                    until = min((done + 1) * w, upto)
+                    until = min(self.at(i, x, done), upto)
                     spent += self.unsolved(i, x, done) * (until - here)
                     here = until
             else:
-                spent = sum((w * self.unsolved(i, x, done) for done in range(k, stop)), Fraction(0))
+                for done in range(k, stop):
+                    before, after = self.unsolved(i, x, done), self.unsolved(i, x, done + 1)
+                    spent += (before - after) * self.spend[i][x] + after * self.failed[i][x]
             total += q * standing * spent
         return self.price[i] * total
 
@@ -250,42 +295,50 @@ class Tiny:
     def _alone(self, x: int) -> list[tuple[Fraction, Fraction]]:
         most = []
         for i in range(self.sellers):
-            useful, fits = self.useful(i, x), self.bought(i, x, self.cap)
+            useful, fits = self.useful(i, x), self.most(i, x)
             most.append(fits if useful is None else min(useful, fits))
         least: dict[tuple[int, ...], Fraction] = {}
         points = []
         for k in itertools.product(*(range(n + 1) for n in most)):
-            if self.by_budget and sum(n * self.spend[i][x] for i, n in enumerate(k)) > self.cap:
+            if not self.fits(self.at(i, x, n - 1) for i, n in enumerate(k) if n):
                 continue
             arrivals = []
             for i in range(self.sellers):
                 if k[i]:
                     before = (*k[:i], k[i] - 1, *k[i + 1 :])
                     still = prod((self.unsolved(j, x, before[j]) for j in range(self.sellers)), start=Fraction(1))
-                    arrivals.append(least[before] + self.price[i] * self.spend[i][x] * still)
+                    arrivals.append(least[before] + self.price[i] * self._paid(i, x, before[i]) * still)
             least[k] = min(arrivals, default=Fraction(0))
             still = prod((self.unsolved(j, x, k[j]) for j in range(self.sellers)), start=Fraction(1))
             points.append((1 - still, least[k]))
         return points
 
+    def _paid(self, i: int, x: int, made: int) -> Fraction:
+        """Expected money at list price of one more attempt, if it is made; under cut up to where it ends if it solves."""
+        if self.overrun == "cut":
+            return self.failed[i][x] if made else self.spend[i][x]
+        before, after = self.unsolved(i, x, made), self.unsolved(i, x, made + 1)
+        chance = 1 - after / before if before else Fraction(0)
+        return chance * self.spend[i][x] + (1 - chance) * self.failed[i][x]
 
-def tiny(market: Market, *, allocation: str = "budget", accounting: str = "attempts", cap: float | None = None) -> Tiny:
+
+def tiny(market: Market, *, allot: str = "money", overrun: str = "finish", cap: float | None = None) -> Tiny:
     """The market in fractions. Its weights are read as the nearest fractions with small denominators."""
-    limit = cap if cap is not None else (market.max_budget if allocation == "budget" else market.max_attempts)
+    limit = cap if cap is not None else (market.max_budget if allot == "money" else market.max_attempts)
     if limit is None:
-        limit = max(int(p.odds.attempts.max()) for p in market.providers) if allocation == "attempts" else 10**6
+        limit = max(int(p.odds.attempts.max()) for p in market.providers) if allot == "attempts" else 10**6
     return Tiny(
         weights=tuple(Fraction(float(q)).limit_denominator(1000) for q in market.weights),
         price=tuple(exact(p.price) for p in market.providers),
         spend=tuple(tuple(exact(w) for w in p.spend) for p in market.providers),
+        failed=tuple(tuple(exact(w) for w in p.spend_if_failed) for p in market.providers),
         odds=tuple(
             tuple(exact(s) for s in p.odds.success)
             if isinstance(p.odds, Geometric)
             else tuple((int(n), int(c)) for n, c in zip(p.odds.attempts, p.odds.successes, strict=True))
             for p in market.providers
         ),
-        by_budget=allocation == "budget",
-        leftover_is_spent=allocation == "budget" and accounting == "budget",
+        overrun=overrun if allot == "money" else None,
         cap=exact(limit),
     )
 

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eqsolver import load
+from eqsolver._cli import refuse_renamed
 from eqsolver.cli import app
 from eqsolver.market import Population
 
@@ -181,13 +182,40 @@ def test_prices_scale_offers(market: Path) -> None:
 
 
 def test_attempt_allocation_uses_its_own_cap(market: Path) -> None:
-    refused = run("solve", market, "--allocation", "attempts")
+    refused = run("solve", market, "--allot", "attempts")
     assert refused.exit_code == 2, "a fixed policy of 5 is within the budget, not within 4 attempts"
     assert "arbitrageur 'fixed'" in refused.stderr
     market.write_text(SPECIFICATION[: SPECIFICATION.index("[[arbitrageurs]]")])
-    assert solved(market, "--allocation", "attempts", "--levels", "0.85")["schedule"]["sequence"] == [
+    assert solved(market, "--allot", "attempts", "--levels", "0.85")["schedule"]["sequence"] == [
         [{"provider": "strong", "budget": 1.0}, {"provider": "cheap", "budget": 1.0}]
     ]
+
+
+@pytest.mark.parametrize("old", ["--accounting", "--allocation=budget"])
+def test_options_of_earlier_versions_name_their_successors(old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        refuse_renamed(["solve", "logs", old, "budget"])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--overrun cut" in line or "--allot money" in line
+
+
+@pytest.mark.parametrize("overrun", ["finish", "cut", "never"])
+def test_a_policy_read_back_from_json_has_the_printed_pass_and_cost(market: Path, overrun: str) -> None:
+    market.write_text(SPECIFICATION[: SPECIFICATION.index("[[arbitrageurs]]")])
+    how = ("--overrun", overrun, "--levels", "0.3,0.5,0.7,0.8,0.85")
+    found = solved(market, *how)
+    assert found["options"]["overrun"] == overrun
+    for kind in ("cascade", "cascade_per_level"):
+        orders, tops, costs = (found[kind][key] for key in ("order", "thresholds", "buy_cost"))
+        for level, cost in enumerate(costs):
+            order, thresholds = (orders, tops) if kind == "cascade" else (orders[level], tops[level])
+            if cost is None:
+                continue
+            given = ",".join(f"{name}={top!r}" for name, top in zip(order, thresholds, strict=True))
+            again = solved(market, *how, "--evaluate", given)["evaluated"]
+            assert again["buy_cost"][level] == pytest.approx(cost, rel=1e-9)
+            assert sum(thresholds) <= 6.0
 
 
 def test_json_file_and_figures_are_written_and_tables_still_printed(market: Path, tmp_path: Path) -> None:
@@ -235,7 +263,8 @@ BAD = {
     "negative seed": (["{market}", "--bootstrap", "3", "--seed", "-1"], "-1"),
     "one grid point": (["{market}", "--points", "1"], "1"),
     "tolerance": (["{market}", "--tolerance", "0"], "0"),
-    "bad accounting": (["{market}", "--accounting", "cash"], "cash"),
+    "bad overrun": (["{market}", "--overrun", "cash"], "cash"),
+    "overrun of attempts": (["{market}", "--allot", "attempts", "--overrun", "cut"], "overrun"),
     "json into nowhere": (["{market}", "--json", "{tmp}/no/such/out.json"], "no/such"),
     "json onto a folder": (["{market}", "--json", "{tmp}"], "folder"),
     "figures onto a file": (["{market}", "--figures", "{market}"], "two.toml"),
@@ -261,7 +290,7 @@ def test_bad_usage_is_said_in_words_with_exit_code_two(case: str, market: Path, 
         (SPECIFICATION.replace("weight = 0.5", "weight = 0.6"), "weight"),
         (SPECIFICATION.replace("max_budget = 6.0", "").replace("max_attempts = 4", ""), "max_budget"),
         (SPECIFICATION.replace("cheap = 0.5, strong", "cheap = 1.5, strong"), "1.5"),
-        (SPECIFICATION.replace("max_budget = 6.0", ""), "max_budget"),
+        (SPECIFICATION.replace("max_budget = 6.0", 'allot = "money"'), "max_budget"),
     ],
 )
 def test_a_broken_specification_is_one_line_that_names_the_file_and_field(

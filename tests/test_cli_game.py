@@ -89,8 +89,8 @@ def test_json_has_the_documented_keys_and_no_others(market: Path) -> None:
     assert found["players"] == ["a", "b"]
     assert found["posted"]["brokered"]["overhead"] > 0
     assert set(found["options"]) == {
-        "regimes", "strategic", "private", "price_bounds", "demand", "tick", "tolerance", "max_rounds", "accounting",
-        "allocation", "max_budget", "max_attempts", "points", "bootstrap", "seed",
+        "regimes", "strategic", "private", "price_bounds", "demand", "tick", "tolerance", "max_rounds", "allot",
+        "overrun", "max_budget", "max_attempts", "points", "bootstrap", "seed",
     }  # fmt: skip
 
 
@@ -103,8 +103,8 @@ def test_every_option_reaches_the_game(market: Path) -> None:
         (("--price-bounds", "0.5:2"), "price_bounds", [0.5, 2.0]),
         (("--tolerance", "0.01"), "tolerance", 0.01),
         (("--max-rounds", "77"), "max_rounds", 77),
-        (("--accounting", "budget"), "accounting", "budget"),
-        (("--allocation", "attempts", "--max-attempts", "2"), "allocation", "attempts"),
+        (("--overrun", "cut"), "overrun", "cut"),
+        (("--allot", "attempts", "--max-attempts", "2"), "allot", "attempts"),
         (("--max-budget", "1.5"), "max_budget", 1.5),
         (("--seed", "5"), "seed", 5),
     ):

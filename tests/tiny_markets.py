@@ -1,4 +1,6 @@
-"""Hypothesis strategies for markets small enough to enumerate; p = 0, p = 1, ties and useless providers are ordinary draws."""
+"""Hypothesis strategies for markets small enough to enumerate; p = 0, p = 1, ties and useless providers are ordinary draws.
+
+Half of the providers' failed attempts cost something else than their successful ones."""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ def providers(
     """One provider: p in eighths, or logs of up to `longest` attempts; costs are whole numbers or halves."""
     column = st.lists(st.integers(2, 2 * dearest), min_size=problems, max_size=problems)
     spend = [w / 2 for w in draw(column)]
+    spend_failed = [w / 2 for w in draw(column)] if draw(st.booleans()) else spend
     if logs:
         n = draw(st.lists(st.integers(1, longest), min_size=problems, max_size=problems))
         c = [draw(st.integers(0, most)) for most in n]
@@ -24,7 +27,7 @@ def providers(
     else:
         odds = Geometric(success=[draw(st.integers(0, 8)) / 8 for _ in range(problems)])
     price = draw(st.sampled_from(PRICES)) if priced else 1.0
-    return Provider(name=name, odds=odds, spend=spend, price=price)
+    return Provider(name=name, odds=odds, spend=spend, spend_failed=spend_failed, price=price)
 
 
 @st.composite
@@ -56,10 +59,10 @@ def markets(
 
 RULES = st.sampled_from(
     [
-        {"allocation": "budget", "accounting": "attempts"},
-        {"allocation": "budget", "accounting": "budget"},
-        {"allocation": "attempts", "accounting": "attempts"},
-        {"allocation": "attempts", "accounting": "budget"},
+        {"overrun": "finish"},
+        {"overrun": "cut"},
+        {"overrun": "never"},
+        {"allot": "attempts"},
     ]
 )
 

@@ -10,12 +10,12 @@ from scipy import sparse
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Geometric, Odds
-from eqsolver.technology import Block, attempts_within, expected_tries, survival
+from eqsolver.technology import Block, Timing, expected_tries, survival
 
 
 def curve(odds: Odds, spend: FloatArray, budgets: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(N, J) survival S and expected spend F under budget allocation, money spent on attempts made only."""
-    k = attempts_within(budgets, spend)
+    """(N, J) survival S and expected spend F of positions under `finish`: calibration is by the default rule."""
+    k = Timing(stride=spend, offset=np.zeros_like(spend), most=np.full(spend.size, np.inf)).attempts(budgets)
     if isinstance(odds, Geometric):  # once through the exponential, not twice: this is where calibration spends its time
         p = odds.success[:, None]
         solved = -np.expm1(k * np.log1p(-np.minimum(p, 1 - _SURELY)))

@@ -16,8 +16,8 @@ from eqsolver.game._game import Game
 from eqsolver.game._regimes import BUILT_IN, Stage
 from eqsolver.game._responses import Responses
 from eqsolver.game._strategies import Equilibrium, Strategies
-from eqsolver.market import Consumers, Market, check_resamples
-from eqsolver.technology import Accounting, Allocation, rules
+from eqsolver.market import Allot, Consumers, Market, Overrun, check_resamples
+from eqsolver.technology import rules
 
 LOWEST_PRICE = 1e-3
 
@@ -37,8 +37,8 @@ def equilibrium(
     tick: float | None = None,
     tolerance: float = 1e-3,
     max_rounds: int = 400,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
     points: int | None = None,
@@ -63,7 +63,7 @@ def equilibrium(
     tick : prices live on (1 + tick)^n, and the answer is the equilibrium of that game; None: any price.
     tolerance : relative ε wanted (three times as much in `matching`; where three or more draw prices, 0.01 is enough).
     max_rounds : restricted games, or best responses.
-    accounting, allocation, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
+    allot, overrun, max_budget, max_attempts : see `technology`. points : of each provider, on the grid on
         which it is looked where the arbitrageurs' schedules turn; default: 2000 with two providers.
     response_map : where two providers move, work out what each would answer to the other's prices, for a figure.
     bootstrap : resamples of the problems for 5-95 % bands, on ticks of 1 %; 0 is none. seed : of them. jobs : solved at once.
@@ -95,7 +95,7 @@ def equilibrium(
         raise UsageError(f"tick must lie between 0 and 1, not {tick:g}")
     if max_rounds < 1:
         raise UsageError(f"max_rounds must be at least 1, not {max_rounds}")
-    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    terms = rules(market, allot=allot, overrun=overrun, max_budget=max_budget, max_attempts=max_attempts)
     hidden = market.positions(list(private), "private")
     stage = Stage(
         market=market,
@@ -106,7 +106,10 @@ def equilibrium(
         private=hidden,
         every_level=demand is not None,
     )
-    names = [name for name in market.names if name not in private] if strategic is None else list(strategic)
+    free = [provider.name for provider in market.providers if provider.free]
+    names = [name for name in market.names if name not in (*private, *free)] if strategic is None else list(strategic)
+    if set(names) & set(free):
+        raise UsageError(f"strategic: {', '.join(sorted(set(names) & set(free)))} is free, so it has no price to set")
     if set(names) & set(private):
         raise UsageError(f"strategic: {', '.join(sorted(set(names) & set(private)))} is private, so its price is its cost")
     players = tuple(i for i in market.positions(names, "strategic") if stage.steps[i].at.size)
@@ -136,8 +139,7 @@ def equilibrium(
         "tick": tick,
         "tolerance": tolerance,
         "max_rounds": max_rounds,
-        "accounting": accounting,
-        "allocation": allocation,
+        **terms.options,
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "points": points,

@@ -28,6 +28,7 @@ from eqsolver.technology import (
     focused_technology,
     grid_technology,
     lower_hull,
+    positions,
     walk,
     wide,
 )
@@ -221,7 +222,8 @@ class Stage:
         """A cascade's prefixes: within a block only its provider's units grow, so vertices of each block's own hull suffice."""
         levels = self._levels
         order = self.market.positions(policy.order, "policy")
-        walked = walk(self.market, self.steps, tuple(zip(order, policy.thresholds, strict=True)))
+        path = positions(self.terms, self.steps, list(zip(order, policy.thresholds, strict=True)))
+        walked = walk(self.market, self.steps, path)
         at = np.searchsorted(walked.solved, levels - REACH)
         kept = [at[at < walked.solved.size]]
         for block in np.unique(walked.block[1:]):

@@ -110,7 +110,7 @@ def _at_cost(provider: Provider, cost: float) -> Provider:
 
 
 def _capable(provider: Provider, times: float) -> Provider:
-    return replace(provider, spend=provider.spend / times)
+    return provider.costs_scaled(1 / times)
 
 
 def _providers(market: Market, who: str, change: Callable[[Provider], Provider]) -> Market:

@@ -9,7 +9,7 @@ from eqsolver.market._arbitrageurs import Arbitrageur, Policy, Regime
 from eqsolver.market._consumers import Consumers, Population, Target, Value
 from eqsolver.market._estimator import Estimate, Estimator, believed, capped
 from eqsolver.market._limits import Limits, check_resamples
-from eqsolver.market._market import Market
+from eqsolver.market._market import Allot, Market, Overrun
 from eqsolver.market._odds import Estimated, Geometric, Odds, Sampled
 from eqsolver.market._provider import Provider
 from eqsolver.market._stopping import StoppingTest, log_notes, stopped_at_first
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eqsolver.market._spec import read_spec, spec_text, write_spec
 
 __all__ = [
+    "Allot",
     "Arbitrageur",
     "Consumers",
     "Estimate",
@@ -32,6 +33,7 @@ __all__ = [
     "Limits",
     "Market",
     "Odds",
+    "Overrun",
     "Policy",
     "Population",
     "Provider",

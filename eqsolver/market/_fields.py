@@ -27,6 +27,7 @@ class ProviderSpec(_Table):
     marginal_cost: NotNegative = Field(0.4, description="its own cost, as a share of list price")
     price: Positive = Field(1.0, description="posted multiplier on list price")
     highest_price: Positive = Field(5.0, description="the highest multiplier it may post")
+    free: bool = Field(False, description="it costs nothing, and the classes state no cost of it; bounded by max_attempts")
     distillation_tokens: Positive | None = Field(None, description="tokens of a teacher it was trained on, if it is a student")
 
 
@@ -36,14 +37,17 @@ class ClassSpec(_Table):
     name: Name | None = Field(None, description="of the class; default: class 1, class 2, ...")
     weight: Share = Field(description="share of all problems; weights sum to 1")
     success: dict[Name, Probability] = Field(description="provider -> probability that one attempt succeeds")
-    mean_cost: dict[Name, Positive] = Field(description="provider -> cost of one attempt at list price, money")
+    mean_cost: dict[Name, Positive] = Field({}, description="provider -> cost of one attempt at list price, money")
+    mean_cost_failed: dict[Name, Positive] = Field(
+        {}, description="provider -> cost of one attempt that fails; mean_cost is then that of one that succeeds"
+    )
 
 
 class PolicySpec(_Table):
     """A threshold cascade: buy from the first provider up to its threshold, then from the next."""
 
     order: list[Name] = Field(description="providers, first bought from first")
-    thresholds: list[NotNegative] = Field(description="the most allotted to each per problem, money at list price")
+    thresholds: list[NotNegative] = Field(description="the most allotted to each per problem: money at list price, or attempts")
     weight: Share = Field(1.0, description="share of queries that follow this policy")
 
 
@@ -103,7 +107,13 @@ class MarketSpec(_Table):
         None, description="the most that may be allotted to one problem, over all providers, money at list price"
     )
     max_attempts: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
-        None, description="the most attempts per provider on one problem, where attempts are allotted"
+        None, description="the most attempts per provider on one problem, where attempts are allotted, and of free providers"
+    )
+    allot: Literal["money", "attempts"] | None = Field(
+        None, description="what thresholds are; default money, or attempts where max_attempts is the only cap"
+    )
+    overrun: Literal["finish", "cut", "never"] | None = Field(
+        None, description="what happens to an attempt that does not fit its allotment of money; default finish"
     )
     classes: Annotated[list[ClassSpec], Field(min_length=1)]
     providers: Annotated[list[ProviderSpec], Field(min_length=1)]

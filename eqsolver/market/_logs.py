@@ -25,7 +25,7 @@ MOST_ATTEMPTS = 10**9
 COST_TOLERANCE = 1e-6
 """`mean_cost` may differ from the mean of `costs` by this share of it."""
 
-Cost = Annotated[float, Field(gt=0)]
+Cost = Annotated[float, Field(ge=0)]
 
 
 class LogLine(BaseModel):
@@ -37,6 +37,7 @@ class LogLine(BaseModel):
     attempts: list[Literal[0, 1, False, True]] | Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
     successes: Annotated[int, Field(ge=0)] | None = None
     mean_cost: Cost | None = None
+    mean_cost_failed: Cost | None = None
     costs: list[Cost] | None = None
 
 
@@ -49,6 +50,7 @@ class _Columns:
         self.successes = array("q", bytes(8 * problems))
         self.ends = array("b", bytes(problems))
         self.spend = array("d", bytes(8 * problems))
+        self.spend_failed = array("d", bytes(8 * problems))
 
     def grow(self) -> None:
         self.line.append(0)
@@ -56,10 +58,16 @@ class _Columns:
         self.successes.append(0)
         self.ends.append(0)
         self.spend.append(0.0)
+        self.spend_failed.append(0.0)
 
 
 def read_logs(
-    paths: Sequence[Path], *, name: str | None = None, unit: str | None = None, providers: Sequence[str] | None = None
+    paths: Sequence[Path],
+    *,
+    name: str | None = None,
+    unit: str | None = None,
+    providers: Sequence[str] | None = None,
+    free: Sequence[str] = (),
 ) -> Market:
     """The market of some attempt logs: the problems that every file has, equally weighted.
 
@@ -69,11 +77,14 @@ def read_logs(
         A line holds the problem's `id` and one of
         `attempts` (a list of 0/1 or false/true, 1 = verified) and `mean_cost` (of one attempt, money at list price);
         `attempts` (a number), `successes` and `mean_cost`;
-        `attempts` and `costs`, one for each attempt.
+        `attempts` and `costs`, one for each attempt: those that fail and those that succeed then have costs of their own, means
+        of the logged ones; where a problem has only one kind, its mean stands for both.
+        `mean_cost_failed` beside `mean_cost` says the same where attempts are counted: `mean_cost` is then that of solved ones.
         Other fields and blank lines are ignored.
     name : of the market; default the name of the folder that all files are in.
     unit : of money; default USD.
     providers : read only the files of these providers; default all.
+    free : providers that cost nothing: their costs are 0 or not there.
 
     Returns
     -------
@@ -86,11 +97,13 @@ def read_logs(
 
     Notes
     -----
-    A line is reduced to three numbers as it is read: memory is O(problems x providers), whatever the number of attempts.
+    A line is reduced to four numbers as it is read: memory is O(problems x providers), whatever the number of attempts.
     """
     files = log_files(paths, providers)
     index: dict[str, int] = {}
-    logs = {file: _read(file, index) for file in files}
+    for unknown in set(free) - {file.stem for file in files}:
+        raise MarketError(f"free: no log of {unknown!r}; there are {', '.join(file.stem for file in files)}")
+    logs = {file: _read(file, index, free=file.stem in free) for file in files}
     line = np.zeros((len(logs), len(index)), dtype=np.int64)  # (M, N) where a problem stands in each file, 0 = nowhere
     for row, log in zip(line, logs.values(), strict=True):
         row[: len(log.line)] = log.line
@@ -101,10 +114,18 @@ def read_logs(
     sellers = []
     for file, log in logs.items():
         attempts, successes = np.frombuffer(log.attempts, np.int64)[kept], np.frombuffer(log.successes, np.int64)[kept]
-        spend = np.frombuffer(log.spend)[kept]
         ends = np.frombuffer(log.ends, np.int8)[kept]
         odds = Sampled(attempts=attempts, successes=successes, ends=None if (ends < 0).any() else ends > 0)
-        sellers.append(Provider(name=file.stem, odds=odds, spend=spend))
+        solved, failed = np.frombuffer(log.spend)[kept], np.frombuffer(log.spend_failed)[kept]
+        sellers.append(
+            Provider(
+                name=file.stem,
+                odds=odds,
+                spend=solved,
+                spend_failed=None if np.array_equal(failed, solved) else failed,
+                free=file.stem in free,
+            )
+        )
     ids = list(index)
     return Market(
         name=name or _common_name(files),
@@ -158,7 +179,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _read(path: Path, index: dict[str, int]) -> _Columns:
+def _read(path: Path, index: dict[str, int], *, free: bool = False) -> _Columns:
     """One file, reduced. `index` numbers the problems of all files; new ones are added to it."""
     log = _Columns(len(index))
     parse, lines = LogLine.__pydantic_validator__.validate_json, log.line
@@ -174,13 +195,14 @@ def _read(path: Path, index: dict[str, int]) -> _Columns:
                     entry: LogLine = parse(text)
                 except ValidationError as error:
                     raise _wrong(path, number, text, error) from None
-                n, c, w = _reduced(path, number, entry)
+                n, c, solved, failed = _reduced(path, number, entry, free)
                 x = index.setdefault(entry.id, len(index))
                 if x == len(lines):
                     log.grow()
                 elif lines[x]:
                     raise fault(path, f"line {number}", f"id = {shown(entry.id)} is on line {lines[x]} already")
-                lines[x], log.attempts[x], log.successes[x], log.spend[x] = number, n, c, w
+                lines[x], log.attempts[x], log.successes[x] = number, n, c
+                log.spend[x], log.spend_failed[x] = solved, failed
                 log.ends[x] = -1 if isinstance(entry.attempts, int) else entry.attempts[-1]
     except (OSError, ValueError) as error:
         if isinstance(error, MarketError):
@@ -191,9 +213,20 @@ def _read(path: Path, index: dict[str, int]) -> _Columns:
     return log
 
 
-def _reduced(path: Path, number: int, entry: LogLine) -> tuple[int, int, float]:
-    """Attempts, successes and mean cost of a line whose fields are each right by themselves."""
-    attempts, costs, told = entry.attempts, entry.costs, entry.successes
+def _reduced(path: Path, number: int, entry: LogLine, free: bool) -> tuple[int, int, float, float]:
+    """Attempts, successes, and costs of a successful and of a failed attempt, of a line whose fields are each right."""
+    n, c = _counted(path, number, entry)
+    solved, failed = _costs(path, number, entry, n, free)
+    if not free and min(solved, failed) <= 0:
+        field = "costs" if entry.costs is not None else "mean_cost" if solved <= 0 else "mean_cost_failed"
+        hint = f"a provider that costs nothing is named by --free {path.stem}; leave a cost that is not known out"
+        raise fault(path, f"line {number}", f"{field} = 0 must be greater than 0 ({hint})")
+    return n, c, solved, failed
+
+
+def _counted(path: Path, number: int, entry: LogLine) -> tuple[int, int]:
+    """Attempts and successes of a line."""
+    attempts, told = entry.attempts, entry.successes
     if isinstance(attempts, int):
         n = attempts
         if told is None:
@@ -207,10 +240,23 @@ def _reduced(path: Path, number: int, entry: LogLine) -> tuple[int, int, float]:
             raise fault(path, f"line {number}", "attempts = [] is empty; leave out problems without attempts")
         if told is not None and told != c:
             raise fault(path, f"line {number}", f"successes = {shown(told)}, but attempts hold {c}")
+    return n, c
+
+
+def _costs(path: Path, number: int, entry: LogLine, n: int, free: bool) -> tuple[float, float]:
+    """Costs of a successful and of a failed attempt."""
+    costs = entry.costs
+    if free:
+        given = [entry.mean_cost or 0.0, entry.mean_cost_failed or 0.0, *(costs or [])]
+        if max(given) > 0:
+            raise fault(path, f"line {number}", f"cost {max(given):g} of a provider that is said to be free")
+        return 0.0, 0.0
     if costs is None:
         if entry.mean_cost is None:
             raise fault(path, f"line {number}", "mean_cost is missing (or costs, one for each attempt)")
-        return n, c, entry.mean_cost
+        return entry.mean_cost, entry.mean_cost if entry.mean_cost_failed is None else entry.mean_cost_failed
+    if entry.mean_cost_failed is not None:
+        raise fault(path, f"line {number}", "mean_cost_failed goes with mean_cost; costs have it for each attempt already")
     if len(costs) != n:
         raise fault(path, f"line {number}", f"costs has {len(costs)} entries for {n} attempts")
     mean = sum(costs) / n
@@ -218,7 +264,11 @@ def _reduced(path: Path, number: int, entry: LogLine) -> tuple[int, int, float]:
         raise fault(path, f"line {number}", "costs are too large to add up")
     if entry.mean_cost is not None and not math.isclose(mean, entry.mean_cost, rel_tol=COST_TOLERANCE):
         raise fault(path, f"line {number}", f"mean_cost = {entry.mean_cost!r}, but the mean of costs is {mean!r}")
-    return n, c, mean
+    if not isinstance(entry.attempts, list):
+        return mean, mean
+    by_outcome = [[w for w, solved in zip(costs, entry.attempts, strict=True) if solved == kind] for kind in (True, False)]
+    solved, failed = (sum(kind) / len(kind) if kind else mean for kind in by_outcome)
+    return solved, failed
 
 
 def _wrong(path: Path, number: int, text: bytes, error: ValidationError) -> MarketError:

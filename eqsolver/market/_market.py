@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,9 @@ from eqsolver.market._odds import Sampled
 from eqsolver.market._provider import Provider
 from eqsolver.market._stopping import log_notes
 
+Allot = Literal["money", "attempts"]
+Overrun = Literal["finish", "cut", "never"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Market:
@@ -28,7 +31,9 @@ class Market:
     weights : (N,) shares q of the problems, > 0, sum 1.
     unit : unit of money, e.g. USD.
     max_budget : the most that may be allotted to one problem, summed over providers, money at list price; None: no cap.
-    max_attempts : the most attempts per provider on one problem under attempt allocation; None: no cap.
+    max_attempts : the most attempts per provider on one problem where attempts are allotted, and of free providers; None: none.
+    allot, overrun : the rule for attempts that the market is solved under where nobody says otherwise (THEORY section 2); None:
+        the default.
     problems : N names of problems or classes.
     regimes : of the price game, beside the built-in ones.
     dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
@@ -43,6 +48,8 @@ class Market:
     unit: str = "USD"
     max_budget: float | None = None
     max_attempts: int | None = None
+    allot: Allot | None = None
+    overrun: Overrun | None = None
     problems: tuple[str, ...] = ()
     arbitrageurs: tuple[Arbitrageur, ...] = ()
     consumers: tuple[Consumers, ...] = ()
@@ -90,6 +97,8 @@ class Market:
             positive(self.max_budget, "max_budget")
         if self.max_attempts is not None and self.max_attempts < 1:
             raise MarketError(f"max_attempts = {self.max_attempts} must be at least 1")
+        if self.allot == "attempts" and self.overrun is not None:
+            raise MarketError(f"overrun = {self.overrun!r} goes with money; allot = 'attempts'")
         if len({a.name for a in self.arbitrageurs}) != len(self.arbitrageurs):
             raise MarketError("two arbitrageurs of one name")
         for arbitrageur in self.arbitrageurs:
@@ -207,12 +216,17 @@ class Market:
         """A hash of all that an answer about the market may depend on, but for its name."""
         found = hashlib.sha256()
         for p in self.providers:
-            for array in (*(getattr(p.odds, column) for column in p.odds.__slots__ if column != "ends"), p.spend):
+            for array in (
+                *(getattr(p.odds, column) for column in p.odds.__slots__ if column != "ends"),
+                p.spend,
+                p.spend_if_failed,
+            ):
                 found.update(np.ascontiguousarray(array).tobytes())
             found.update(repr((p.name, type(p.odds).__name__, p.marginal_cost, p.price, p.highest_price)).encode())
         for array in (self.weights, *(() if self.origin is None else (self.origin,))):
             found.update(np.ascontiguousarray(array).tobytes())
-        rest = (self.unit, self.max_budget, self.max_attempts, self.problems, self.arbitrageurs, self.regimes, self.consumers)
+        caps = (self.max_budget, self.max_attempts, self.allot, self.overrun)
+        rest = (self.unit, caps, self.problems, self.arbitrageurs, self.regimes, self.consumers)
         found.update(repr(rest).encode())
         return found.hexdigest()
 

@@ -22,6 +22,7 @@ from eqsolver.market._fields import (
     ArbitrageurSpec,
     MarketSpec,
     PopulationSpec,
+    ProviderSpec,
     TargetSpec,
     ValueSpec,
 )
@@ -77,38 +78,51 @@ def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> Market:
     if spec.max_budget is None and spec.max_attempts is None:
         raise MarketError("max_budget or max_attempts is missing: without a cap, allocation to a problem never ends")
     names = [provider.name for provider in spec.providers]
+    free = {provider.name for provider in spec.providers if provider.free}
     labels: dict[str, int] = {}
     for x, entry in enumerate(spec.classes):
         other = labels.setdefault(entry.name or f"class {x + 1}", x)
         if other != x:
             raise MarketError(f"class {x + 1} has the name of class {other + 1}, {entry.name or f'class {x + 1}'!r}")
-        for field, column in (("success", entry.success), ("mean_cost", entry.mean_cost)):
+        columns = {"success": entry.success, "mean_cost": entry.mean_cost, "mean_cost_failed": entry.mean_cost_failed}
+        for field, column in columns.items():
             where = ": ".join(place(("classes", x, field), data))
             for name in column:
                 if name not in names:
                     raise MarketError(f"{where}: {unknown_name(name, names, 'provider')}")
-            for name in names:
+                if name in free and field != "success":
+                    raise MarketError(f"{where}.{name}: provider {name!r} is free, so it has no cost; leave it out")
+            needed = names if field == "success" else [n for n in names if n not in free] if field == "mean_cost" else []
+            for name in needed:
                 if name not in column:
                     raise MarketError(f"{where}.{name} is missing; every class needs every provider")
-    providers = tuple(
-        Provider(
-            odds=Geometric(success=np.array([entry.success[provider.name] for entry in spec.classes])),
-            spend=np.array([entry.mean_cost[provider.name] for entry in spec.classes]),
-            **provider.model_dump(),
-        )
-        for provider in spec.providers
-    )
+    providers = tuple(_provider(provider, spec) for provider in spec.providers)
     return Market(
         name=spec.name or stem,
         unit=spec.unit,
         max_budget=spec.max_budget,
         max_attempts=spec.max_attempts,
+        allot=spec.allot,
+        overrun=spec.overrun,
         providers=providers,
         weights=np.array([entry.weight for entry in spec.classes]),
         problems=tuple(labels),
         arbitrageurs=tuple(_arbitrageur(a) for a in spec.arbitrageurs),
         consumers=tuple(_consumers(c) for c in spec.consumers),
         regimes=tuple(Regime(name=r.name, arbitrageurs=tuple(r.arbitrageurs)) for r in spec.regimes),
+    )
+
+
+def _provider(spec: ProviderSpec, market: MarketSpec) -> Provider:
+    """A provider with its column of the classes; a free one has no costs there."""
+    name, classes = spec.name, market.classes
+    solved = [entry.mean_cost.get(name, 0.0) for entry in classes]
+    failed = [entry.mean_cost_failed.get(name, cost) for entry, cost in zip(classes, solved, strict=True)]
+    return Provider(
+        odds=Geometric(success=np.array([entry.success[name] for entry in classes])),
+        spend=np.array(solved),
+        spend_failed=np.array(failed) if failed != solved else None,
+        **spec.model_dump(),
     )
 
 
@@ -172,18 +186,23 @@ def _tables(market: Market) -> dict[str, Any]:
                 where, f"provider {provider.name!r} has odds from logs or estimates; calibrate the logs to classes first"
             )
         success[provider.name] = provider.odds.success.tolist()
-    spend = {provider.name: provider.spend.tolist() for provider in market.providers}
+    spend = {p.name: p.spend.tolist() for p in market.providers if not p.free}
+    failed = {p.name: p.spend_failed.tolist() for p in market.providers if p.spend_failed is not None}
     data: dict[str, Any] = {"name": market.name, "unit": market.unit}
     if market.max_budget is not None:
         data["max_budget"] = float(market.max_budget)
     if market.max_attempts is not None:
         data["max_attempts"] = int(market.max_attempts)
+    for key in ("allot", "overrun"):
+        if getattr(market, key) is not None:
+            data[key] = getattr(market, key)
     data["classes"] = [
         {
             "name": name,
             "weight": weight,
             "success": {provider: column[x] for provider, column in success.items()},
             "mean_cost": {provider: column[x] for provider, column in spend.items()},
+            **({"mean_cost_failed": {provider: column[x] for provider, column in failed.items()}} if failed else {}),
         }
         for x, (name, weight) in enumerate(zip(market.problems, market.weights.tolist(), strict=True))
     ]
@@ -192,6 +211,7 @@ def _tables(market: Market) -> dict[str, Any]:
         {
             "name": p.name,
             **{key: float(getattr(p, key)) for key in numbers},
+            **({"free": True} if p.free else {}),
             **({} if p.distillation_tokens is None else {"distillation_tokens": float(p.distillation_tokens)}),
         }
         for p in market.providers

@@ -94,8 +94,8 @@ def extended(made: Production, path: tuple[Block, ...]) -> tuple[Block, ...]:
     """The same path, its last block bought up to the cap."""
     last, _ = path[-1]
     allotted = dict(path[:-1])
-    left = made.rules.total_cap - sum(b for i, b in allotted.items() if i != last)
-    return (*path[:-1], (last, max(min(left, made.rules.provider_cap, made.steps[last].end), path[-1][1])))
+    left = made.rules.rest(sum(b for i, b in allotted.items() if i != last))
+    return (*path[:-1], (last, max(min(left, made.steps[last].end), path[-1][1])))
 
 
 def path_costs(made: Production, path: tuple[Block, ...], prices: FloatArray, levels: FloatArray, Q: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Market, Provider, Sampled, check_resamples
+from eqsolver.market import Allot, Market, Overrun, Provider, Sampled, check_resamples
 from eqsolver.posted._bootstrap import alone, extended, path_costs
 from eqsolver.posted._distillation import Distillation, Student, log_linear
 from eqsolver.posted._offers import offers
@@ -16,18 +16,18 @@ from eqsolver.posted._resale import resale
 from eqsolver.posted._solve import Progress, checked_levels
 from eqsolver.technology import (
     REACH,
-    Accounting,
-    Allocation,
     Cascade,
     Production,
     Profile,
     Rules,
     all_steps,
+    allotted,
     best_cascades,
     build,
     curves,
     evaluate,
     levels_below,
+    one_attempt,
     rules,
     survival,
 )
@@ -51,8 +51,8 @@ def distill(
     on_sale: bool = False,
     providers: Sequence[str] | None = None,
     levels: Sequence[float] | FloatArray | None = None,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
     prices: Mapping[str, float] | None = None,
@@ -71,7 +71,7 @@ def distill(
     token_price : of a million training tokens, money; None: break-even is left out.
     on_sale : the student makes offers too; otherwise it is private to the arbitrageur, who pays its price to run it.
     providers : restrict the family to these. levels : default 100 from 10 points below the teacher's reach to its reach.
-    accounting, allocation, max_budget, max_attempts, prices, points, tolerance : see `solve`.
+    allot, overrun, max_budget, max_attempts, prices, points, tolerance : see `solve`.
     bootstrap : resamples of the problems for the bands of mean margins and slope; 0 is none. seed : of their generator.
     progress : called as work advances.
 
@@ -91,8 +91,8 @@ def distill(
         "on_sale": on_sale,
         "providers": list(providers) if providers is not None else None,
         "levels": None if levels is None else [float(u) for u in levels],
-        "accounting": accounting,
-        "allocation": allocation,
+        "allot": allot,
+        "overrun": overrun,
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "prices": dict(prices) if prices else {},
@@ -122,7 +122,8 @@ def distill(
         raise UsageError(f"market {market.name!r} has no student beside the teacher {name!r}")
     if name in (tokens or {}):
         raise UsageError(f"tokens: {name!r} is the teacher; give tokens of students")
-    terms = rules(family, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    terms = rules(family, allot=allot, overrun=overrun, max_budget=max_budget, max_attempts=max_attempts)
+    asked |= terms.options
     alone_at, reach = _teacher_alone(family, name, terms)
     asked_levels = levels_below(reach, POINTS_BELOW, LEVELS) if levels is None else checked_levels(levels)
     if asked_levels[0] > reach + REACH:
@@ -203,7 +204,8 @@ def _student(pairing: _Pairing, student: Provider, ks: FloatArray, token_price: 
         name=student.name,
         tokens=tokens,
         order=tuple(pair.names[i] for i in fitted.order),
-        thresholds=fitted.thresholds,
+        thresholds=allotted(pairing.rules, listed, fitted).thresholds,
+        one_attempt=tuple(one_attempt(pairing.rules, listed)[i] for i in fitted.order),
         buy_cost=sold.buy_cost,
         margin=sold.margin,
         market_price=asks.market_price,

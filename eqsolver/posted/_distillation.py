@@ -25,6 +25,7 @@ class Student:
 
     tokens : of the teacher that it was trained on; None if not known.
     order, thresholds : the single cascade with the largest mean margin: names, and the most allotted to each.
+    one_attempt : what buys at most one attempt of each, see `technology.one_attempt`.
     buy_cost, margin : (L,) of that cascade, see `Resale`. mean_margin : over the levels with a market price.
     mean_margins : (B,) the same on each resample of the problems, thresholds held fixed; empty without bootstrap.
     market_price : (L,) what a level costs without the arbitrageur: the teacher's offer, or the lower one on sale.
@@ -40,6 +41,7 @@ class Student:
     tokens: float | None
     order: tuple[str, ...]
     thresholds: tuple[float, ...]
+    one_attempt: tuple[float, ...]
     buy_cost: FloatArray
     margin: FloatArray
     market_price: FloatArray

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Market
+from eqsolver.market import Allot, Market, Overrun
 from eqsolver.posted._entry import CASES, Earliest, Entry
 from eqsolver.posted._offers import offers
 from eqsolver.posted._resale import resale
 from eqsolver.posted._segments import EARNS
 from eqsolver.posted._solution import Solution
 from eqsolver.posted._solve import Progress, solve
-from eqsolver.technology import Accounting, Allocation, Rules, all_steps, build, nondecreasing, schedules
+from eqsolver.technology import Rules, all_steps, build, nondecreasing, rules, schedules
 
 CAPABILITY_TOLERANCE = 0.01
 """The smallest capability is found to within this, relatively."""
@@ -30,8 +30,8 @@ def enter(
     providers: Sequence[str] | None = None,
     access: Sequence[str] | None = None,
     levels: Sequence[float] | FloatArray | None = None,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
     prices: Mapping[str, float] | None = None,
@@ -49,7 +49,7 @@ def enter(
     least_share : of what consumers pay; smaller shares do not count as earning. By default any revenue does.
     providers : restrict the market to these, the entrant among them. access : what the arbitrageur may buy from.
     levels : default those of `solve` for the market with the entrant.
-    accounting, allocation, max_budget, max_attempts, prices, points, tolerance : see `solve`.
+    allot, overrun, max_budget, max_attempts, prices, points, tolerance : see `solve`.
     progress : called as work advances.
 
     Raises
@@ -72,8 +72,8 @@ def enter(
         "providers": list(providers) if providers is not None else None,
         "access": list(access) if access is not None else None,
         "levels": None if levels is None else [float(u) for u in levels],
-        "accounting": accounting,
-        "allocation": allocation,
+        "allot": allot,
+        "overrun": overrun,
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "prices": dict(prices) if prices else {},
@@ -88,6 +88,7 @@ def enter(
     say = progress or (lambda what, share: None)
     whole = (market if providers is None else market.restrict(providers)).at_prices(prices or {})
     whole = whole.without_arbitrageurs()  # fixed policies of the file may buy from the entrant
+    asked |= rules(whole, allot=allot, overrun=overrun, max_budget=max_budget, max_attempts=max_attempts).options
     (position,) = whole.positions([entrant], "entrant")
     incumbents = [name for name in whole.names if name != entrant]
     if not incumbents:
@@ -101,8 +102,8 @@ def enter(
             of,
             access=bought,
             levels=at,
-            accounting=accounting,
-            allocation=allocation,
+            allot=allot,
+            overrun=overrun,
             max_budget=max_budget,
             max_attempts=max_attempts,
             points=points,
@@ -174,7 +175,7 @@ class _Search:
 
     def _at(self, capability: float) -> Market:
         providers = list(self.market.providers)
-        providers[self.entrant] = replace(providers[self.entrant], spend=providers[self.entrant].spend / capability)
+        providers[self.entrant] = providers[self.entrant].costs_scaled(1 / capability)
         return replace(self.market, providers=tuple(providers))
 
 

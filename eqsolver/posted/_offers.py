@@ -22,7 +22,7 @@ class Offers:
 
     cost : (M, L) money per problem C_i(u), infinite above the provider's reach.
     units : (M, L) list-price money behind it, cost / price.
-    allotment : (M, L) what is allotted to the provider for it: money at list price or attempts; infinite where not reached.
+    position : (M, L) how far the provider is bought from for it, see `Rules`; infinite where not reached.
     market_price : (L,) C_P(u) = min_i C_i(u), infinite above the best provider's reach.
     seller : (L,) position of the provider that sells at it, -1 where none does.
     reach : (M,) the highest level each provider reaches.
@@ -32,7 +32,7 @@ class Offers:
     levels: FloatArray
     cost: FloatArray
     units: FloatArray
-    allotment: FloatArray
+    position: FloatArray
     market_price: FloatArray
     seller: IntArray
     reach: FloatArray
@@ -57,7 +57,7 @@ def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, sellin
     THEORY section 3: C_i(u; m) = m_i sum_x q_x F_i(x, b) at the smallest b with pass_i(b) >= u.
     """
     M, prices = len(market.providers), market.prices
-    units, allotment, reach = np.full((M, levels.size), np.inf), np.full((M, levels.size), np.inf), np.zeros(M)
+    units, position, reach = np.full((M, levels.size), np.inf), np.full((M, levels.size), np.inf), np.zeros(M)
     corners: list[tuple[FloatArray, FloatArray]] = []
     for i, listed in enumerate(steps):
         if selling is not None and i not in selling:
@@ -68,7 +68,7 @@ def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, sellin
         reach[i] = profile.solved[-1]
         at = np.searchsorted(profile.solved, levels - REACH)
         reached = at < profile.at.size
-        units[i, reached], allotment[i, reached] = profile.spent[at[reached]], profile.at[at[reached]]
+        units[i, reached], position[i, reached] = profile.spent[at[reached]], profile.at[at[reached]]
         vertices = lower_hull(profile.solved, profile.spent)
         corners.append((profile.solved[vertices], prices[i] * profile.spent[vertices]))
     cost = prices[:, None] * units
@@ -83,7 +83,7 @@ def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, sellin
         levels=levels,
         cost=cost,
         units=units,
-        allotment=allotment,
+        position=position,
         market_price=market_price,
         seller=seller,
         reach=reach,

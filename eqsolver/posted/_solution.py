@@ -70,12 +70,14 @@ class Solution:
     oracle_relaxed : problems on which that bound is looser still, because enumerating their attempt vectors was too large.
     arbitrageurs : those of the market file, by name.
     grid, exact, moved : grid points per provider in access; whether they are all steps; see `Technology.moved`.
+    one_attempt : (M,) the largest allotment that buys one attempt, see `technology.one_attempt`.
     reach : the highest level any policy or provider reaches. estimate : what the logs were replaced by; None: by nothing.
     out_of_sample : margins of the single cascade on problems that it was not fitted to; None if that was not asked for.
     """
 
     market: Market
     rules: Rules
+    one_attempt: tuple[float, ...]
     options: Mapping[str, Any]
     levels: FloatArray
     offers: Offers

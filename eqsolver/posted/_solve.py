@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Arbitrageur, Estimator, Market, believed, check_resamples
+from eqsolver.market import Allot, Arbitrageur, Estimator, Market, Overrun, believed, check_resamples
 from eqsolver.posted._bootstrap import Bands, bands
 from eqsolver.posted._cross_fit import check_sample, cross_fit
 from eqsolver.posted._offers import Offers, offers
@@ -15,8 +15,6 @@ from eqsolver.posted._resale import resale
 from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
 from eqsolver.posted._undercutting import check_undercutting, undercut
 from eqsolver.technology import (
-    Accounting,
-    Allocation,
     Block,
     Cascade,
     PerLevel,
@@ -24,6 +22,8 @@ from eqsolver.technology import (
     Steps,
     Wide,
     all_steps,
+    allotments,
+    allotted,
     along_hull,
     best_cascades,
     build,
@@ -32,7 +32,9 @@ from eqsolver.technology import (
     levels_below,
     nondecreasing,
     offered_reach,
+    one_attempt,
     oracle,
+    placed,
     rules,
     schedule_bound,
     schedule_hull,
@@ -54,8 +56,8 @@ def solve(
     access: Sequence[str] | None = None,
     estimator: Estimator | None = None,
     levels: Sequence[float] | FloatArray | None = None,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
     prices: Mapping[str, float] | None = None,
@@ -77,7 +79,7 @@ def solve(
     estimator : of success probabilities from logs, such as `estimate.Npml()`, applied to the providers of the market; None:
         the unbiased estimator of THEORY section 2.
     levels : (L,) performance levels in (0, 1]; default 100 from 5 points below the best provider's reach to the best policy's.
-    accounting, allocation, max_budget, max_attempts : see `technology`. Money is at list price.
+    allot, overrun, max_budget, max_attempts : see `technology`. Money is at list price.
     prices : price multipliers to use instead of the market's.
     evaluated : a cascade to evaluate beside the optimal ones: (provider, threshold), first bought from first.
     undercutting : factor and number of rounds.
@@ -96,8 +98,8 @@ def solve(
         "access": list(access) if access is not None else None,
         "estimator": "unbiased" if estimator is None else estimator.name,
         "levels": None if levels is None else [float(u) for u in levels],
-        "accounting": accounting,
-        "allocation": allocation,
+        "allot": allot,
+        "overrun": overrun,
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "prices": dict(prices) if prices else {},
@@ -129,11 +131,13 @@ def solve(
     if cross_fits:
         check_sample(market)
     m = market.prices
-    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
-    wanted = None if evaluated is None else _cascade(market, evaluated)
+    terms = rules(market, allot=allot, overrun=overrun, max_budget=max_budget, max_attempts=max_attempts)
+    asked |= terms.options
+    given_cascade = None if evaluated is None else _cascade(market, evaluated)
 
     say("reading curves", 0.0)
     listed = all_steps(market, terms)
+    wanted = None if given_cascade is None else placed(terms, listed, given_cascade)
     say("building the production set", 0.05)
     made = build(market, terms, listed, access=access, points=points, tolerance=tolerance, levels=given)
     u = _default_levels(market, listed, made) if given is None else given
@@ -168,7 +172,8 @@ def solve(
         )
 
     def outcome(policies: PerLevel, band: Bands | None) -> PolicyOutcome:
-        return PolicyOutcome(paths=policies.paths, resale=resale(asks, m, [policies.units.T]), bands=band)
+        paths = tuple(allotments(terms, listed, path) for path in policies.paths)
+        return PolicyOutcome(paths=paths, resale=resale(asks, m, [policies.units.T]), bands=band)
 
     cascade = outcome(single, spread[0])
     evaluation = None if own is None else outcome(own, spread[3])
@@ -185,7 +190,7 @@ def solve(
         options=asked,
         levels=u,
         offers=asks,
-        fitted=fitted,
+        fitted=allotted(terms, listed, fitted),
         cascade=cascade,
         cascade_per_level=outcome(per_level, spread[1]),
         schedule=ScheduleOutcome(
@@ -194,7 +199,8 @@ def solve(
             mixed_buy_cost=mixed_cost,
             mixed_margin=mixed_margin,
         ),
-        wanted=wanted,
+        wanted=given_cascade,
+        one_attempt=one_attempt(terms, listed),
         evaluated=evaluation,
         oracle_cost=knowing.at(u),
         oracle_relaxed=knowing.relaxed,
@@ -245,7 +251,7 @@ def _alone(made: Production, asks: Offers) -> PerLevel:
         if np.isfinite(asks.cost[i, level]):
             units[level] = 0.0
             units[level, i] = asks.units[i, level]
-            paths[level] = ((i, float(asks.allotment[i, level])),)
+            paths[level] = ((i, float(asks.position[i, level])),)
     return PerLevel(paths=tuple(paths), units=units, cost=cost.min(axis=0))
 
 
@@ -256,7 +262,8 @@ def _arbitrageur(main: Production, who: Arbitrageur, asks: Offers, points: int |
     paths: tuple[tuple[Block, ...], ...] = ()
     if who.policies:
         shares = [policy.weight for policy in who.policies]
-        cascades = [Cascade(order=market.positions(p.order, named), thresholds=p.thresholds) for p in who.policies]
+        given = [Cascade(order=market.positions(p.order, named), thresholds=p.thresholds) for p in who.policies]
+        cascades = [placed(main.rules, main.steps, cascade) for cascade in given]
         try:
             units = [evaluate(market, main.rules, main.steps, cascade, u).units.T for cascade in cascades]
         except UsageError as error:
@@ -268,6 +275,7 @@ def _arbitrageur(main: Production, who: Arbitrageur, asks: Offers, points: int |
             names = [market.names[i] for i in access]
             made = build(market, main.rules, main.steps, access=names, points=points, tolerance=tolerance, levels=u)
         best = nondecreasing(made, cheaper(schedules(made, m, u), _alone(made, asks)), m, u)
-        shares, units, paths = [1.0], [best.units.T], best.paths
+        shares, units = [1.0], [best.units.T]
+        paths = tuple(allotments(main.rules, main.steps, path) for path in best.paths)
     sold = resale(asks, m, units, shares, who.overhead)
     return ArbitrageurOutcome(overhead=who.overhead, policy=PolicyOutcome(paths=paths, resale=sold, bands=None))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 
+from eqsolver.report import _words
 from eqsolver.report._columns import Group, say, say_notes, show, wide
 from eqsolver.report._words import DASH, counted, digits, money, percent
 
@@ -131,7 +132,6 @@ def _spending(found: RobustAllocation, console: Console) -> None:
 
 def _mixture(found: RobustAllocation, console: Console) -> None:
     names = found.market.names
-    whole = found.rules.allocation == "attempts"
     shown = found.mixture[:SHOWN]
 
     def told(policy: object) -> str:
@@ -140,9 +140,7 @@ def _mixture(found: RobustAllocation, console: Console) -> None:
         assert isinstance(policy, Cascade)
         if not policy.order:
             return "abstain: sell nothing, buy nothing"
-        unit = found.market.unit
-        parts = [f"{t:g} attempts on {names[i]}" if whole else f"{money(t, unit)} on {names[i]}" for i, t in policy.path]
-        return "up to " + ", then ".join(parts)
+        return _words.words(policy.path, names, found.market.unit, found.rules.allot, found.one_attempt)
 
     key = Group("", ("share, %",), (tuple(percent(weight) for _, weight in shown),))
     show(console, "The mixture", key, [Group("", ("policy",), (tuple(told(policy) for policy, _ in shown),), text=True)])

@@ -89,7 +89,9 @@ def _policies(found: Distillation, console: Console) -> None:
     for student in found.students:
         names = found.market.names
         path = [(names.index(name), most) for name, most in zip(student.order, student.thresholds, strict=True)]
-        sentence = words(path, names, found.market.unit, found.rules.allocation)
+        single = {names.index(name): most for name, most in zip(student.order, student.one_attempt, strict=True)}
+        limits = [single.get(i, 0.0) for i in range(len(names))]
+        sentence = words(path, names, found.market.unit, found.rules.allot, limits)
         say(console, f"  {student.name:<{indent}}  {sentence}")
 
 

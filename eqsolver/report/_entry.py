@@ -62,7 +62,7 @@ def _policies(found: Entry, console: Console) -> None:
     say(console, "Single cascade resold", "bold")
     for key, one in found.solved.items():
         path = [block for block in one.fitted.path if block[1] > 0]
-        sentence = words(path, one.market.names, one.market.unit, one.rules.allocation)
+        sentence = words(path, one.market.names, one.market.unit, one.rules.allot, one.one_attempt)
         say(console, f"  {SITUATIONS[key]:<16}  {sentence}")
 
 

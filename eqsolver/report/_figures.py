@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from eqsolver._files import check_writable
 from eqsolver.posted import Solution
 from eqsolver.report._canvas import COLOURS, finite, level_axis, line, money_axis, new_figure, save, stacked
-from eqsolver.technology import all_steps
+from eqsolver.technology import FIRST, all_steps
 
 POLICIES = {"evaluated": ":", "cascade": "--", "cascade per level": "-.", "schedule": "-"}
 
@@ -39,11 +39,14 @@ def _pass(solution: Solution) -> Figure:
     for i, listed in enumerate(all_steps(solution.market, solution.rules)):
         profile = listed.profile(solution.market.weights)
         if profile.at.size:
-            axes.step(profile.at, profile.solved, where="post", color=COLOURS[i % 8], label=solution.market.names[i])
+            at = np.maximum(
+                profile.at, profile.at[profile.at > FIRST].min(initial=1.0)
+            )  # one attempt stands at the axis' left end
+            axes.step(at, profile.solved, where="post", color=COLOURS[i % 8], label=solution.market.names[i])
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    money = solution.rules.allocation == "budget"
+    money = solution.rules.allot == "money"
     axes.set_xlabel(f"allotted per problem, {solution.market.unit} at list price" if money else "attempts per problem")
     axes.set_ylabel("problems solved")
     axes.legend(frameon=False, loc="upper left", fontsize=8)

@@ -38,7 +38,7 @@ def print_learning(found: Learning, console: Console) -> None:
             f"Full information: all attempts of the explored domain's logs, {money(full.logs_cost, market.unit)}",
             "bold",
         )
-        say(console, f"  Best cascade    {words(full.policy.path, market.names, market.unit, 'budget')}")
+        say(console, f"  Best cascade    {words(full.policy.path, market.names, market.unit, options['allot'])}")
         say(
             console,
             f"  Its margin      {percent(full.fit_margin)} % there, {percent(full.eval_margin)} % in the evaluation domain",

@@ -13,7 +13,19 @@ from rich.text import Text
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Sampled
 from eqsolver.report._columns import Group, say, say_notes, show, wide
-from eqsolver.report._words import DASH, amount, caps, counted, digits, evenly, level_places, percent, words
+from eqsolver.report._words import (
+    DASH,
+    amount,
+    caps,
+    consequences,
+    counted,
+    digits,
+    evenly,
+    level_places,
+    overruns,
+    percent,
+    words,
+)
 
 if TYPE_CHECKING:
     from eqsolver.market import Market
@@ -35,10 +47,6 @@ MEANINGS = {
     "cascade": "single cascade, fitted to all levels",
     "cascade per level": "cascade per level, the best for each",
     "schedule": "schedule per level, any interleaving",
-}
-ACCOUNTING = {
-    "attempts": "accounting by attempts made",
-    "budget": "accounting by budget, leftovers counted as spent",
 }
 
 
@@ -270,8 +278,8 @@ class _Page:
                 f"log-likelihood {fit['log_likelihood']:.4f} per problem, within {fit['gap']:.1g} of the best weights'.",
                 "dim",
             )
-        if self.solution.rules.allocation == "budget":
-            self.line("  floor(budget / cost) attempts are bought: a problem's cost per attempt is taken as known.", "dim")
+        for note in consequences(self.solution.rules):
+            self.line(f"  {note}", "dim")
 
     def line(self, text: str, style: str = "") -> None:
         say(self.console, text, style)
@@ -308,11 +316,11 @@ class _Page:
 
     def sentence(self, path: Sequence[Block]) -> str:
         """A path in words, cut off after a few blocks."""
-        market, kind = self.solution.market, self.solution.rules.allocation
+        market, kind = self.solution.market, self.solution.rules.allot
         blocks = [block for block in path if block[1] > 0]
         if len(blocks) <= BLOCKS_SHOWN + 1:
-            return words(blocks, market.names, market.unit, kind)
-        start = words(blocks[:BLOCKS_SHOWN], market.names, market.unit, kind)
+            return words(blocks, market.names, market.unit, kind, self.solution.one_attempt)
+        start = words(blocks[:BLOCKS_SHOWN], market.names, market.unit, kind, self.solution.one_attempt)
         return f"{start}, ... ({len(blocks)} blocks, all in --json)"
 
     @property
@@ -325,7 +333,7 @@ def print_head(market: Market, rules: Rules, who: str, console: Console) -> None
     reasons = [reason if len(market.dropped) == 1 else f"{number:,} {reason}" for reason, number in market.dropped.items()]
     lost = f" ({market.dropped_problems:,} dropped: {'; '.join(reasons)})" if market.dropped_problems else ""
     say(console, f"{market.name}: {who}, {counted(market.weights.size, 'problem')}{lost}", "bold")
-    say(console, f"Money in {market.unit} per problem; {caps(rules, market.unit)}; {ACCOUNTING[rules.accounting]}.")
+    say(console, f"Money in {market.unit} per problem; {caps(rules, market.unit)}; {overruns(rules)}.")
     listed = zip(market.names, market.prices, strict=True)
     changed = [f"{name} at {digits(float(m))} x list price" for name, m in listed if m != 1]
     if changed:

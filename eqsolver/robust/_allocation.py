@@ -18,7 +18,7 @@ from eqsolver.robust._radius import Price
 from eqsolver.robust._radius_choice import RadiusChoice
 from eqsolver.robust._scenarios import Scenarios
 from eqsolver.robust._sets import AmbiguitySet
-from eqsolver.technology import Cascade, Rules
+from eqsolver.technology import Cascade, Rules, Steps, allotted
 
 LEAST_WEIGHT = 1e-6
 """Policies with a smaller share of a mixture are not listed; the rest is scaled up."""
@@ -30,11 +30,11 @@ Mixture = tuple[tuple[Cascade, float], ...]
 """Policies and their shares, the largest first; shares sum to one, abstaining included."""
 
 
-def listed(policies: Sequence[Cascade], weights: FloatArray) -> Mixture:
-    """The policies of a mixture that have a share worth naming."""
+def listed(rules: Rules, steps: Sequence[Steps], policies: Sequence[Cascade], weights: FloatArray) -> Mixture:
+    """The policies of a mixture that have a share worth naming, their thresholds as allotments."""
     kept = [k for k in np.argsort(-weights, kind="stable").tolist() if weights[k] >= LEAST_WEIGHT]
     total = float(weights[kept].sum())
-    return tuple((policies[k], float(weights[k]) / total) for k in kept)
+    return tuple((allotted(rules, steps, policies[k]), float(weights[k]) / total) for k in kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,11 +76,12 @@ class RobustAllocation:
     chosen, nominal : the robust choice and the nominal optimum; None with a floor. spending : with a floor, instead of them.
     worst_case_weights : (Xi,). dual_value : no mixture of the policies held is worth more (with a floor: needs less).
     gap : between the two sides. policies : how many policies were held. price : of robustness; None with a floor.
-    radius_choice : what spoke for the radius; None if it was given.
+    radius_choice : what spoke for the radius; None if it was given. one_attempt : see `technology.one_attempt`.
     """
 
     market: Market
     rules: Rules
+    one_attempt: tuple[float, ...]
     options: Mapping[str, Any]
     scenarios: Scenarios
     within: AmbiguitySet
@@ -148,13 +149,15 @@ class RobustAllocation:
         Raises `UsageError` if the mixture only abstains, or the names are taken.
         """
         market = self.market
-        money = self.rules.allocation == "budget"
+        money = self.rules.allot == "money"
         cap = self.rules.provider_cap if np.isfinite(self.rules.provider_cap) else None
         check_in_market(market, cap)
         return replace(
             market,
             providers=tuple(_specified(provider) for provider in market.providers),
             max_budget=cap if money else market.max_budget,
+            allot=self.rules.allot,
+            overrun=self.rules.overrun if money else None,
             max_attempts=market.max_attempts if money or cap is None else int(cap),
             arbitrageurs=(*market.arbitrageurs, self.arbitrageur()),
             regimes=(*market.regimes, Regime(name=NAME, arbitrageurs=(NAME,))),

@@ -10,7 +10,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Market
-from eqsolver.technology import Cascade, Rules, Steps, all_steps
+from eqsolver.technology import FIRST, Cascade, Rules, Steps, all_steps
 
 TOGETHER = 3
 """Providers that one candidate buys from, at most."""
@@ -60,7 +60,7 @@ def candidates(
     for size in range(1, depth + 1):
         for order in itertools.permutations(bought, size):
             for first in itertools.product(*(tops[i].tolist() for i in order[:-1])):
-                if sum(first) < rules.total_cap:
+                if sum(first) <= rules.largest_total and rest(rules, listed[order[-1]], first) > 0:
                     found.append(Cascade(order=order, thresholds=(*first, rest(rules, listed[order[-1]], first))))
     return tuple(found)
 
@@ -83,16 +83,17 @@ def thresholds(market: Market, rules: Rules, steps: Steps, points: int) -> Float
     """(T,) thresholds of one provider, evenly in their logarithm; whole numbers where attempts are allotted."""
     profile = steps.profile(market.weights)
     low = float(profile.at[np.searchsorted(profile.solved, _LEAST * profile.solved[-1])])
-    high = min(steps.end, rules.provider_cap)
+    high = min(steps.end, rules.largest_position)
+    if low == FIRST and high > FIRST:  # one attempt on every problem is the first threshold, logarithms start after it
+        return np.unique(np.append(FIRST, np.geomspace(min(steps.at[1], high), high, points - 1)))
     grid = np.geomspace(min(low, high), high, points)
-    return np.unique(np.ceil(grid - 1e-9)) if rules.allocation == "attempts" else np.unique(grid)
+    return np.unique(np.ceil(grid - 1e-9)) if rules.allot == "attempts" else np.unique(grid)
 
 
 def rest(rules: Rules, steps: Steps, first: Sequence[float]) -> float:
     """What the cap leaves for the last provider."""
-    if np.isfinite(rules.total_cap):
-        return max(rules.total_cap - sum(first), 0.0)
-    return rules.provider_cap if np.isfinite(rules.provider_cap) else steps.end
+    left = rules.rest(sum(first))
+    return left if np.isfinite(left) else steps.end
 
 
 def undominated(margins: FloatArray) -> IntArray:
@@ -113,7 +114,7 @@ def neighbours(rules: Rules, steps: Sequence[Steps], policy: Cascade, factor: fl
     order, first = policy.order, policy.thresholds[:-1]
     for s, top in enumerate(first):
         for moved in (top * factor, top / factor):
-            new = round(moved) if rules.allocation == "attempts" else moved
+            new = round(moved) if rules.allot == "attempts" else moved
             tops = (*first[:s], float(new), *first[s + 1 :])
-            if new > 0 and new != top and new <= rules.provider_cap and sum(tops) < rules.total_cap:
+            if new > 0 and new != top and new <= rules.largest_position and sum(tops) <= rules.largest_total:
                 yield Cascade(order=order, thresholds=(*tops, rest(rules, steps[order[-1]], tops)))

@@ -32,7 +32,7 @@ def explored(market: Market, budget: float, generator: np.random.Generator, *, a
     N, M = market.weights.size, len(logs)
     order = generator.choice(N, size=N, replace=False, p=market.weights)
     n = np.stack([log.attempts for log in logs])[:, order]  # (M, N) in the order of visits
-    price = np.stack([p.spend * p.price for p in market.providers])[:, order]
+    price = np.stack([p.mean_spend * p.price for p in market.providers])[:, order]
     visits = -(-int(n.max()) // attempts)
     begun = np.arange(visits)[:, None, None] * attempts
     count = np.clip(n.T[None] - begun, 0, attempts)  # (visits, N, M) attempts bought, one provider after the other
@@ -76,6 +76,6 @@ def sampled(market: Market) -> list[Sampled]:
 def logs_cost(market: Market) -> float:
     """Money, at posted prices, that all attempts of the logs cost."""
     bills: list[FloatArray] = [
-        p.price * p.spend * log.attempts for p, log in zip(market.providers, sampled(market), strict=True)
+        p.price * p.mean_spend * log.attempts for p, log in zip(market.providers, sampled(market), strict=True)
     ]
     return float(np.sum(bills))

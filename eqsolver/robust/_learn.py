@@ -13,13 +13,13 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver._ledger import cell_key, solve_cells
-from eqsolver.market import Estimator, Market, believed
+from eqsolver.market import Allot, Estimator, Market, Overrun, believed
 from eqsolver.robust._candidates import candidates
 from eqsolver.robust._choices import Chooser, best, chosen
 from eqsolver.robust._curves import Curve, FullInformation, Learning
 from eqsolver.robust._explore import explored, logs_cost, sampled
 from eqsolver.robust._margins import margins_matrix
-from eqsolver.technology import Accounting, Cascade, Rules, rules
+from eqsolver.technology import Cascade, Rules, all_steps, allotted, rules
 
 NUMBER_OF_BUDGETS = 7
 """Budgets of exploration, where none are given."""
@@ -47,7 +47,8 @@ def learn(
     attempts: int = 1,
     resamples: int = 100,
     scenarios: int = 50,
-    accounting: Accounting = "attempts",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     clipped: bool = False,
     seed: int = 0,
@@ -67,7 +68,7 @@ def learn(
     choices : see `Chooser`. scenarios : resamples of the problems seen that ambiguity sets weigh.
     attempts : bought of every provider at each visit of a problem, see `explored`.
     resamples : explorations per budget. seed : of their generators; the answer does not depend on `jobs`.
-    accounting : see `technology`. clipped : losses count as zero, as in [OSH], whose levels these are anyhow.
+    allot, overrun : see `rules`. clipped : losses count as zero, as in [OSH], whose levels these are anyhow.
     jobs, backend : of joblib. ledger : an sqlite file of what has been solved, see `solve_cells`.
 
     Raises
@@ -83,7 +84,7 @@ def learn(
     wanted = [Chooser(name=name) for name in choices]
     _check(budgets, wanted, attempts=attempts, resamples=resamples, scenarios=scenarios, seed=seed)
     sampled(market)
-    terms = rules(market, accounting=accounting, max_budget=max_budget)
+    terms = rules(market, allot=allot, overrun=overrun, max_budget=max_budget)
     if not np.isfinite(terms.total_cap):
         raise UsageError(f"market {market.name!r}: learning needs max_budget, the most allotted to one problem")
     fit, evaluated = (_domain(market, text, side) for text, side in ((fit_domain, "fit"), (eval_domain, "eval")))
@@ -109,7 +110,7 @@ def learn(
         budgets=np.array(budgets, dtype=np.float64),
         curves=tuple(Curve.of(name, margins[:, :, k]) for k, name in enumerate(choices)),
         full_information=_full(
-            policies, ends[0].values[0], there, fit, evaluated, ends[0].levels[0, -1], ends[1].levels[0, -1]
+            terms, policies, ends[0].values[0], there, fit, evaluated, ends[0].levels[0, -1], ends[1].levels[0, -1]
         ),
         options={
             "fit_domain": fit_domain,
@@ -120,7 +121,7 @@ def learn(
             "attempts": attempts,
             "resamples": resamples,
             "scenarios": scenarios,
-            "accounting": accounting,
+            **terms.options,
             "max_budget": terms.total_cap,
             "clipped": clipped,
             "seed": seed,
@@ -161,11 +162,17 @@ def _margins(text: str, number: int) -> list[float]:
 
 
 def _full(
-    policies: Sequence[Cascade], here: FloatArray, there: FloatArray, fit: Market, evaluated: Market, *reach: float
+    terms: Rules,
+    policies: Sequence[Cascade],
+    here: FloatArray,
+    there: FloatArray,
+    fit: Market,
+    evaluated: Market,
+    *reach: float,
 ) -> FullInformation:
     share = best(here)
     near = here >= here.max() - NEAR
-    policy = policies[int(np.argmax(here))]
+    policy = allotted(terms, all_steps(fit, terms), policies[int(np.argmax(here))])
     return FullInformation(
         policy=policy,
         fit_margin=float(share @ here),

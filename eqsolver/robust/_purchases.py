@@ -90,7 +90,7 @@ class Purchases:
 
     def _near(self, policy: Cascade, factor: float) -> Iterator[Cascade]:
         """One threshold moved, two neighbours swapped, or another provider's smallest useful purchase put before or behind."""
-        whole = self.rules.allocation == "attempts"
+        whole = self.rules.allot == "attempts"
         moves = [
             tuple(
                 (i, float(round(t * by)) if whole else t * by) if s == moved else (i, t) for s, (i, t) in enumerate(policy.path)
@@ -110,7 +110,7 @@ class Purchases:
 
 
 def _within_cap(rules: Rules, tops: Sequence[float]) -> bool:
-    return sum(tops) <= rules.total_cap and all(0 < t <= rules.provider_cap for t in tops)
+    return sum(tops) <= rules.largest_total and all(0 < t <= rules.largest_position for t in tops)
 
 
 def purchases(market: Market, rules: Rules, steps: Sequence[Steps], access: Sequence[int]) -> Purchases:

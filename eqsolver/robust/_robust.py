@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Market
+from eqsolver.market import Allot, Market, Overrun
 from eqsolver.posted import OutOfSample
 from eqsolver.robust._allocation import Choice, RobustAllocation, Spending, listed
 from eqsolver.robust._board import board
@@ -31,7 +31,7 @@ from eqsolver.robust._scenarios import (
     success_rates,
 )
 from eqsolver.robust._sets import AmbiguitySet, ambiguity_set, distances
-from eqsolver.technology import Accounting, Allocation, Rules, all_steps, rules
+from eqsolver.technology import Rules, all_steps, one_attempt, rules
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share done of the whole, from 0 to 1."""
@@ -60,8 +60,8 @@ def robust(
     access: Sequence[str] | None = None,
     private: Sequence[str] = (),
     levels: Sequence[float] | FloatArray | None = None,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
     prices: Mapping[str, float] | None = None,
@@ -83,7 +83,7 @@ def robust(
     floor : procurement instead of margins: problems are the scenarios; keep this share solved, and spend least.
     access : providers that policies may buy from. private : of these, those that sell to nobody else (a distilled student).
     levels : performance levels in (0, 1]; default: each scenario's own 20.
-    accounting, allocation, max_budget, max_attempts, prices, providers : as in `solve`.
+    allot, overrun, max_budget, max_attempts, prices, providers : as in `solve`.
     cross_fits : how many times the problems are halved for the margins out of sample; 0 leaves them out. seed : of all draws.
     progress : called as work advances.
 
@@ -108,8 +108,8 @@ def robust(
         "access": None if access is None else list(access),
         "private": list(private),
         "levels": None if levels is None else [float(u) for u in levels],
-        "accounting": accounting,
-        "allocation": allocation,
+        "allot": allot,
+        "overrun": overrun,
         "max_budget": max_budget,
         "max_attempts": max_attempts,
         "prices": dict(prices) if prices else {},
@@ -126,7 +126,8 @@ def robust(
         market = market.restrict(providers)
     if prices:
         market = market.at_prices(prices)
-    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    terms = rules(market, allot=allot, overrun=overrun, max_budget=max_budget, max_attempts=max_attempts)
+    asked |= terms.options
     bought = market.positions(list(market.names if access is None else access), "access")
     own = market.positions(list(private), "private")
     if len(set(own)) == len(market.providers):
@@ -178,6 +179,7 @@ def robust(
     return RobustAllocation(
         market=market,
         rules=terms,
+        one_attempt=one_attempt(terms, made.board.steps),
         options=asked,
         scenarios=scenarios,
         within=named,
@@ -261,7 +263,7 @@ def _features(market: Market, scenarios: Scenarios, features: FloatArray | Mappi
 def _choice(made: Pool, found: RobustMixture, within: AmbiguitySet, halves: OutOfSample | None, left: LeftOut | None) -> Choice:
     paid, q0 = made.margins @ found.weights, made.board.scenarios.weights
     return Choice(
-        mixture=listed(made.policies, found.weights),
+        mixture=listed(made.board.rules, made.board.steps, made.policies, found.weights),
         margins=paid,
         nominal_margin=found.nominal_value,
         worst_case_margin=float(worst_weights(paid, q0, within) @ paid),
@@ -322,6 +324,7 @@ def _procured(
     return RobustAllocation(
         market=market,
         rules=terms,
+        one_attempt=one_attempt(terms, steps),
         options=asked,
         scenarios=scenarios,
         within=within,
@@ -329,7 +332,7 @@ def _procured(
         nominal=None,
         spending=Spending(
             floor=floor,
-            mixture=listed(held.policies, found.weights),
+            mixture=listed(terms, steps, held.policies, found.weights),
             nominal_spend=found.nominal_spend,
             nominal_pass=found.nominal_pass,
             worst_case_spend=found.worst_case_spend,

@@ -126,7 +126,7 @@ class _Interval:
     rise: FloatArray
     marks: IntArray
     gaps: FloatArray
-    leftover_is_spent: bool
+    cuts: bool
 
     @classmethod
     def of(cls, steps: Steps, before: int, final: int) -> _Interval:
@@ -139,14 +139,14 @@ class _Interval:
             rise=steps.rise[attempts],
             marks=steps.last[before + 1 : final + 1] - begin,
             gaps=np.diff(steps.at[before + 1 : final + 1], prepend=steps.at[before] if before >= 0 else 0.0),
-            leftover_is_spent=steps.leftover_is_spent,
+            cuts=steps.cuts,
         )
 
     def followed(self, mass: FloatArray, rows: IntArray, solved: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(rows, steps) solved at each step, `solved` (rows,) before the first, and list-price money spent since then."""
         met = mass[rows[:, None], self.problem]
         after = solved[:, None] + self._running(met, self.drop)
-        if not self.leftover_is_spent:
+        if not self.cuts:
             return after, self._running(met, self.rise)
         unsolved = mass[rows].sum(axis=1)[:, None] - np.column_stack([solved, after[:, :-1]])
         return after, np.cumsum(unsolved * self.gaps, axis=1)

@@ -39,10 +39,8 @@ def filled(rules: Rules, steps: Sequence[Steps], cascade: Cascade) -> tuple[Bloc
         return ()
     first = [(i, t) for i, t in cascade.path[:-1] if t > 0]
     last, top = cascade.path[-1]
-    if np.isfinite(rules.total_cap):
-        rest = max(min(rules.total_cap - sum(t for _, t in first), rules.provider_cap), 0.0)
-    else:
-        rest = rules.provider_cap if np.isfinite(rules.provider_cap) else max(steps[last].end, top)
+    rest = rules.rest(sum(t for _, t in first))
+    rest = rest if np.isfinite(rest) else max(steps[last].end, top)
     return (*first, (last, rest)) if rest > 0 else tuple(first)
 
 

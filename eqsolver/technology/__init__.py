@@ -1,9 +1,10 @@
 """The production set of a market: curves, policies, what they solve and what they need, whatever the prices."""
 
+from eqsolver.technology._allotments import allotments, one_attempt, positions
 from eqsolver.technology._cascade import cascade_costs, threshold_table
 from eqsolver.technology._completion import Completion
-from eqsolver.technology._curves import attempts_within, curves, expected_tries, survival
-from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
+from eqsolver.technology._curves import FIRST, Timing, curves, expected_spend, expected_tries, survival, timing
+from eqsolver.technology._evaluate import Cascade, PerLevel, allotted, bill, cheaper, evaluate, placed
 from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._focus import focused_technology
 from eqsolver.technology._growth import Growth
@@ -22,7 +23,7 @@ from eqsolver.technology._production import (
     schedules,
     technology,
 )
-from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
+from eqsolver.technology._rules import Rules, rules
 from eqsolver.technology._schedule import REACH, cheapest_reaching, shortest_paths
 from eqsolver.technology._set import ProductionSet
 from eqsolver.technology._steps import Profile, Steps, steps
@@ -30,10 +31,9 @@ from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, gr
 from eqsolver.technology._wide import Wide, wide
 
 __all__ = [
+    "FIRST",
     "MAX_NODES",
     "REACH",
-    "Accounting",
-    "Allocation",
     "BestCascades",
     "Block",
     "Cascade",
@@ -47,11 +47,13 @@ __all__ = [
     "Rules",
     "Steps",
     "Technology",
+    "Timing",
     "Walk",
     "Wide",
     "all_steps",
+    "allotments",
+    "allotted",
     "along_hull",
-    "attempts_within",
     "best_cascades",
     "bill",
     "build",
@@ -60,6 +62,7 @@ __all__ = [
     "cheapest_reaching",
     "curves",
     "evaluate",
+    "expected_spend",
     "expected_tries",
     "focused_technology",
     "grid_technology",
@@ -69,7 +72,10 @@ __all__ = [
     "lower_hulls",
     "nondecreasing",
     "offered_reach",
+    "one_attempt",
     "oracle",
+    "placed",
+    "positions",
     "rules",
     "schedule_bound",
     "schedule_hull",
@@ -79,6 +85,7 @@ __all__ = [
     "survival",
     "technology",
     "threshold_table",
+    "timing",
     "walk",
     "wide",
 ]

@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import special
 
-from eqsolver._base import FloatArray
+from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Estimated, Geometric, Odds, Provider
 from eqsolver.technology._rules import Rules
 
 SLACK = 1e-12
-"""An allotment b buys k attempts if w k <= b (1 + SLACK), so that 0.3 buys three at 0.1 (THEORY section 2)."""
+"""An attempt is made at position b if it is made from b (1 + SLACK) on, so that 0.3 buys three at 0.1 (THEORY section 2)."""
+
+FIRST = 1e-300
+"""Position of the first node under `finish`, at which every problem gets one attempt, and of a free provider's only node: it
+takes nothing of any cap, and is not the position 0 of buying nothing."""
 
 
-def attempts_within(allotment: FloatArray, step: FloatArray) -> FloatArray:
-    """Whole attempts that an allotment buys: floor(b / w).
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Timing:
+    """From which position on each attempt of a provider is made: attempt l = 0, 1, ... from `l * stride + offset` on.
 
-    Parameters
-    ----------
-    allotment : (J,) or (N, J), money (or attempts, where `step` is one), >= 0.
-    step : (N,) what one attempt uses up, > 0.
-
-    Returns
-    -------
-    (N, J) counts k, as floats: the largest with w k <= b (1 + SLACK).
+    stride : (N,) what a failed attempt takes from the allotment, > 0, or 0 for a free provider: all attempts are made at once.
+    offset : (N,) the position of the first attempt; 0 stands for `FIRST`.
+    most : the most attempts on one problem that the caps allow, before the total over providers is looked at.
     """
-    w, b = step[:, None], np.asarray(allotment) * (1 + SLACK)
-    count = np.floor(b / w)
-    count += w * (count + 1) <= b
-    count -= w * count > b
-    return count
+
+    stride: FloatArray
+    offset: FloatArray
+    most: FloatArray
+
+    def attempts(self, positions: FloatArray) -> FloatArray:
+        """(N, J) attempts made by positions (J,) or (N, J), as floats: none at position 0."""
+        b = np.asarray(positions) * (1 + SLACK)
+        stride, offset = self.stride[:, None], self.offset[:, None]
+        if not self.stride.any():
+            return np.where(b > 0, self.most[:, None], 0.0)
+        count = np.floor((b - offset) / stride) + 1
+        count += stride * count + offset <= b
+        count -= stride * (count - 1) + offset > b
+        return np.where(b > 0, np.clip(count, 0.0, self.most[:, None]), 0.0)
+
+    def position(self, problem: IntArray, attempt: FloatArray) -> FloatArray:
+        """(E,) where the attempts numbered from 0 on some problems are made."""
+        at: FloatArray = np.maximum(self.stride[problem] * attempt + self.offset[problem], FIRST)
+        return at
+
+    def take(self, problems: IntArray) -> Timing:
+        """The same provider on a selection of the problems."""
+        return Timing(stride=self.stride[problems], offset=self.offset[problems], most=self.most[problems])
+
+
+def timing(provider: Provider, rules: Rules) -> Timing:
+    """When a provider's attempts are made under the rules (THEORY section 2).
+
+    With w_f, w_s the costs of a failed and a successful attempt, attempt l is made from the position
+    `l w_f` (finish), `l w_f + max(w_s, w_f)` (never), `l w_f + w_s` (cut) or `l + 1` (attempts) on.
+    """
+    success, failed = provider.spend, provider.spend_if_failed
+    unlimited = np.full(success.size, np.inf)
+    if rules.allot == "attempts":
+        one = np.ones(success.size)
+        return Timing(stride=one, offset=one, most=unlimited)
+    if provider.free:
+        nothing = np.zeros(success.size)
+        return Timing(stride=nothing, offset=nothing, most=np.minimum(last_useful_attempt(provider.odds), rules.free_attempts))
+    offset = {"finish": 0.0 * success, "never": np.maximum(success, failed), "cut": success}[rules.overrun]
+    return Timing(stride=failed, offset=offset, most=unlimited)
 
 
 def survival(odds: Odds, attempts: FloatArray) -> FloatArray:
@@ -130,26 +169,45 @@ def _believed_tries(odds: Estimated, attempts: FloatArray, survived: FloatArray)
     return tries
 
 
-def curves(provider: Provider, allotment: FloatArray, rules: Rules) -> tuple[FloatArray, FloatArray]:
-    """Survival and expected spend of one provider at given allotments, on every problem.
+def expected_spend(provider: Provider, attempts: FloatArray, survived: FloatArray) -> FloatArray:
+    """Money at list price expected to be spent on at most k attempts, bought one by one until the first success.
+
+    Parameters
+    ----------
+    provider : on N problems. attempts : (N, J) counts k. survived : (N, J) S(k).
+
+    Returns
+    -------
+    (N, J) F(k) = w_f (T(k) - (1 - S(k))) + w_s (1 - S(k)), T the expected number of attempts.
+
+    Notes
+    -----
+    THEORY section 2, costs that depend on the outcome. Unbiased with the S of [CHEN], concave in k.
+    """
+    failed, solved = provider.spend_if_failed[:, None], 1.0 - survived
+    tries = expected_tries(provider.odds, attempts, survived)
+    return failed * tries + (provider.spend[:, None] - failed) * solved
+
+
+def curves(provider: Provider, positions: FloatArray, rules: Rules) -> tuple[FloatArray, FloatArray]:
+    """Survival and expected spend of one provider at given positions, on every problem.
 
     Parameters
     ----------
     provider : on N problems.
-    allotment : (J,) or (N, J), money at list price, or attempts under attempt allocation, >= 0.
+    positions : (J,) or (N, J), see `Rules`: money at list price or numbers of attempts, >= 0.
 
     Returns
     -------
-    S, F : (N, J) survival, and expected spend in list-price money (units); `accounting="budget"` adds the leftover
-    b - w k of problems still unsolved, so that F(b) is the integral of S from 0 to b.
+    S, F : (N, J) survival, and expected spend in list-price money (units). Under `cut` the money that has run on problems still
+    unsolved counts too, so that F(b) is the integral of S from 0 to b.
     """
-    w = provider.spend
-    step = w if rules.allocation == "budget" else np.ones_like(w)
-    k = attempts_within(allotment, step)
+    k = timing(provider, rules).attempts(positions)
     S = survival(provider.odds, k)
-    F = w[:, None] * expected_tries(provider.odds, k, S)
-    if rules.leftover_is_spent:
-        F += np.maximum(allotment - w[:, None] * k, 0.0) * S
+    F = expected_spend(provider, k, S)
+    if rules.cuts and not provider.free:
+        failed, least = provider.spend_if_failed[:, None], (provider.spend - provider.spend_if_failed)[:, None]
+        F += np.maximum(positions - failed * k, np.minimum(least, 0.0)) * S  # below the least there is rounding alone
     return S, F
 
 

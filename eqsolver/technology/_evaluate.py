@@ -9,6 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Market
+from eqsolver.technology._allotments import allotments, positions
 from eqsolver.technology._path import Block, cut, walk
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._steps import Steps
@@ -16,7 +17,11 @@ from eqsolver.technology._steps import Steps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cascade:
-    """A threshold cascade: positions of providers in the market, first bought from first, and the most allotted to each."""
+    """A threshold cascade.
+
+    order : indices of providers in the market, first bought from first. thresholds : how far each is bought from: positions
+    where policies are sought and evaluated, allotments in results and in what users give (see `placed`, `allotted`).
+    """
 
     order: tuple[int, ...]
     thresholds: tuple[float, ...]
@@ -25,6 +30,16 @@ class Cascade:
     def path(self) -> tuple[Block, ...]:
         """The cascade as a path of one block per provider."""
         return tuple(zip(self.order, self.thresholds, strict=True))
+
+
+def placed(rules: Rules, steps: Sequence[Steps], cascade: Cascade) -> Cascade:
+    """A cascade given by allotments, by positions. steps : of every provider of the market, under these rules."""
+    return Cascade(order=cascade.order, thresholds=tuple(b for _, b in positions(rules, steps, cascade.path)))
+
+
+def allotted(rules: Rules, steps: Sequence[Steps], cascade: Cascade) -> Cascade:
+    """A cascade given by positions, by allotments that buy the same."""
+    return Cascade(order=cascade.order, thresholds=tuple(b for _, b in allotments(rules, steps, cascade.path)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +73,7 @@ def cheaper(first: PerLevel, second: PerLevel) -> PerLevel:
 
 
 def evaluate(market: Market, rules: Rules, steps: Sequence[Steps], cascade: Cascade, levels: FloatArray) -> PerLevel:
-    """Units and cost at posted prices of a given cascade at each level: the shortest prefix that reaches it.
+    """Units and cost at posted prices of a given cascade, by positions, at each level: the shortest prefix that reaches it.
 
     Parameters
     ----------

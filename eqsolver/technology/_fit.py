@@ -147,7 +147,7 @@ def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, ma
             table = threshold_table(solved, edges, allowed, order, levels, kept)
             main, second = margin_scores(table.cost, market_price)
             tops = sum((made.grid[axis][table.thresholds[:, s]] for s, axis in enumerate(first)), np.zeros(len(main)))
-            best = table.thresholds[np.lexsort((second, np.where(tops <= made.rules.total_cap, main, -np.inf)))[-1]]
+            best = table.thresholds[np.lexsort((second, np.where(tops <= made.rules.largest_total, main, -np.inf)))[-1]]
             if all(stride == 1 for stride in strides):
                 break
             finer = [max(1, stride // 4) for stride in strides]
@@ -166,10 +166,8 @@ def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, ma
 def _with_rest(made: Technology, order: list[int], tops: list[float]) -> Cascade:
     """Fill in the last threshold: what the cap leaves."""
     rules = made.rules
-    if np.isfinite(rules.total_cap):
-        rest = max(rules.total_cap - sum(tops), 0.0)
-    else:
-        rest = rules.provider_cap if np.isfinite(rules.provider_cap) else made.steps[order[-1]].end
+    rest = rules.rest(sum(tops))
+    rest = rest if np.isfinite(rest) else made.steps[order[-1]].end
     return Cascade(order=tuple(order), thresholds=(*tops, rest))
 
 
@@ -193,7 +191,7 @@ def _neighbours(made: Technology, cascade: Cascade, share: float) -> Iterator[Ca
             aim = max(top + share * (other - top), 0.0)
             exact = int(np.searchsorted(at, aim * (1 + 1e-12), side="right"))
             moved = [*tops[:s], float(at[exact - 1]) if exact else 0.0, *tops[s + 1 :]]
-            if moved != tops and sum(moved) <= made.rules.total_cap:
+            if moved != tops and sum(moved) <= made.rules.largest_total:
                 yield _with_rest(made, order, moved)
     if share >= 1.0:
         for s in range(len(tops) - 1):

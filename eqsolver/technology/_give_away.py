@@ -9,7 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Geometric, Market, Provider
-from eqsolver.technology._curves import attempts_within, curves, survival
+from eqsolver.technology._curves import curves, survival, timing
 from eqsolver.technology._evaluate import PerLevel
 from eqsolver.technology._grid import base_measure, grid, spread_points
 from eqsolver.technology._rules import Rules
@@ -67,8 +67,9 @@ def give_away_bound(
     survival is then between a_i, at the last step before t_c+1, and h_i, at t_c. Any schedule moves every axis up point by
     point. Round it, problem by problem: a slice from t_c to t_c+1 is bought at once when it is complete, with every other
     provider l at its own h_l, and parts of slices that are never completed are bought last. Putting off an attempt of l behind
-    one of i makes i's dearer by w_i p_l and l's cheaper by w_l p_i, times what survives all others: together, dearer by no more
-    than the share s_il = max(0, 1 - (w_l / p_l) / (w_i / p_i)) of the former. If y_1, y_2, ... are put off behind a slice of i,
+    one of i makes i's dearer by w_i p_l and l's cheaper by w_l p_i, times what survives all others, w being the expected
+    cost of an attempt, p w_s + (1 - p) w_f: together, dearer by no more than the share
+    s_il = max(0, 1 - (w_l / p_l) / (w_i / p_i)) of the former. If y_1, y_2, ... are put off behind a slice of i,
     the last first, each gives way by what it takes from those that y_1 to its predecessor leave; a share s_il of that is given
     away. For u uniform on [0, 1], s_il is the chance of u < s_il, so the slice keeps at least the mean over u of the product of
     a_l where u < s_il and h_l elsewhere, and as all factors fall where u does, at least the product of their means: charge it
@@ -129,14 +130,18 @@ def bound_on_cells(
 
     longest, *rest = sorted(sizes, key=lambda i: (-sizes[i], market.names[i]))
     order = [longest, *rest[1:], *rest[:1]]  # the longest axis is not in the slab, the next one makes the longest rows
-    A, J, N = max(len(order), 2), sizes[longest], market.weights.size  # a lone axis has a second one, of one cell, beside it
-    parts = int(np.clip(PART_BYTES // (16 * A * J * N), 1, PARTS))
+    A, N = max(len(order), 2), market.weights.size  # a lone axis has a second one, of one cell, beside it
+    parts = int(np.clip(PART_BYTES // (16 * A * sizes[longest] * N), 1, PARTS))
+    measures = [base_measure(steps[i], market.weights, ATTENTION) for i in order]
+    cells = [
+        _Cells.of(market.providers[i], rules, steps[i], measure, sizes[i], parts)
+        for i, measure in zip(order, measures, strict=True)
+    ]
+    J = max(own.at.size for own in cells)
     at, shape = np.zeros((A, J)), np.ones(A, dtype=np.int64)
     ahead, (drop, least, rate, slices) = np.ones((A, J, N)), np.zeros((4, A, J, N))
     gains, costs = np.zeros((2, A, J, parts, N))
-    for a, i in enumerate(order):
-        measure = base_measure(steps[i], market.weights, ATTENTION)
-        own = _Cells.of(market.providers[i], rules, steps[i], measure, sizes[i], parts)
+    for a, (i, own) in enumerate(zip(order, cells, strict=True)):
         shape[a] = k = own.at.size
         at[a, :k], ahead[a, :k], drop[a, :k] = own.at, own.ahead.T, (own.here - own.ahead).T
         least[a, :k], rate[a, :k] = prices[i] * own.least.T, own.rate.T / max(prices[i], np.finfo(float).tiny)
@@ -144,7 +149,7 @@ def bound_on_cells(
         costs[a, : k - 1] = prices[i] * own.costs.transpose(1, 2, 0)
         if a == A - 1:  # one rate for whole rows: they are then priced but once
             rate[a, :k] = rate[a, :k].min(axis=0)
-    bound, cap = np.minimum(ceiling, np.finfo(float).max), rules.total_cap * (1 + 1e-12)
+    bound, cap = np.minimum(ceiling, np.finfo(float).max), rules.largest_total
     curves_of = ahead, drop, least, rate, slices, gains, costs
     looked = sweep(market.weights, *curves_of, at, shape, cap, most, levels - REACH, bound)
     bound[bound == np.finfo(float).max] = np.inf
@@ -201,23 +206,26 @@ class _Cells:
 def _rates(provider: Provider, rules: Rules, at: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(N, J) `_Cells.least` and `rate`: odds rise or fall with each failure, so the first and last attempt of a cell have them.
 
-    Leftover money is spent without an attempt; then nothing is known of what a success costs where.
+    An attempt of success probability p costs p w_s + (1 - p) w_f, so a success costs w_s + w_f (1 - p) / p, which falls in p.
+    Under `cut` money is spent without an attempt that ends; then nothing is known of what a success costs where.
     """
-    if rules.leftover_is_spent:
+    if rules.cuts:
         return np.zeros((len(provider.odds), at.size)), np.zeros((len(provider.odds), at.size))
     if isinstance(provider.odds, Geometric):
         most = fewest = np.repeat(provider.odds.success[:, None], at.size, axis=1)
     else:
-        step = provider.spend if rules.allocation == "budget" else np.ones_like(provider.spend)
-        made = attempts_within(at, step)
+        made = timing(provider, rules).attempts(at)
         after = np.append(made[:, 1:], made[:, -1:] + 1, axis=1)
         odds = []
         for k in (made, np.maximum(after - 1, made)):
             before, then = survival(provider.odds, k), survival(provider.odds, k + 1)
             odds.append(1 - np.divide(then, before, out=np.zeros_like(then), where=before > 0))
         most, fewest = np.maximum(*odds), np.minimum(*odds)
-    spend = provider.spend[:, None]
-    return np.divide(spend, most, out=np.full_like(most, _DEAREST), where=most > spend / _DEAREST), fewest / spend
+    solved, failed = provider.spend[:, None], provider.spend_if_failed[:, None]
+    dear = np.full_like(most, _DEAREST)
+    least = np.divide(most * solved + (1 - most) * failed, most, out=dear.copy(), where=most > failed / _DEAREST)
+    dearest = fewest * solved + (1 - fewest) * failed
+    return least, np.divide(fewest, dearest, out=dear, where=dearest > fewest / _DEAREST)
 
 
 _DEAREST = 1e150

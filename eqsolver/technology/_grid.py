@@ -1,4 +1,4 @@
-"""Grids that come from the data: some or all of the allotments at which a provider's curves step."""
+"""Grids that come from the data: some or all of the positions at which a provider's curves step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray
+from eqsolver.technology._curves import FIRST
 from eqsolver.technology._steps import Steps
 
 
@@ -16,7 +17,8 @@ def base_measure(steps: Steps, weights: FloatArray, shares: tuple[float, float, 
     if not measure.size:  # it never solves anything within the cap
         return measure
     profile = steps.profile(weights)
-    for share, running in zip(shares, (profile.solved, profile.spent, np.log(steps.at / steps.at[0]) + 1.0), strict=True):
+    at = np.maximum(steps.at, steps.at[min(int(steps.at[0] == FIRST), steps.at.size - 1)])  # logarithms start after `FIRST`
+    for share, running in zip(shares, (profile.solved, profile.spent, np.log(at / at[0]) + 1.0), strict=True):
         measure += share * np.diff(running, prepend=0.0) / max(running[-1], np.finfo(float).tiny)
     return measure
 
@@ -40,6 +42,8 @@ def grid(steps: Steps, measure: FloatArray, points: int) -> FloatArray:
     quantiles = np.arange(1, points) / (points - 1)
     index = np.minimum(np.searchsorted(running, running[-1] * (quantiles - 1e-12)), steps.at.size - 1)
     index[-1] = steps.at.size - 1  # even if its measure is next to nothing: bounds rest on nothing lying beyond
+    if steps.at[0] == FIRST:  # one attempt on every problem is a policy of its own
+        index = np.append(0, index[index.size > 1 :])
     return np.concatenate([[0.0], steps.at[np.unique(index)]])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.technology._columns import Columns
+from eqsolver.technology._curves import FIRST
 from eqsolver.technology._path import Block
 from eqsolver.technology._schedule import REACH
 
@@ -193,17 +194,22 @@ def ending(found: Merged, level: float, cap: float) -> Ending:
 
     Notes
     -----
-    The cost is an estimate, exact where moves are single steps; follow the path to know.
+    The cost is an estimate, exact where moves are single steps; follow the path to know. A first attempt on every problem
+    (`FIRST`) is a single step.
     """
     K, T, B = found.value.shape
+    first = (
+        np.array([b == FIRST for _, b in found.base.moves], dtype=bool)[None, :, None],
+        (found.points[:, 1:] == FIRST)[:, None, :],
+    )
     here = (found.solved < level - REACH) & (found.total <= cap * (1 + 1e-12))
     costs = []
-    for axis, edge in ((1, found.along), (2, found.own)):
+    for axis, edge, whole in ((1, found.along, first[0]), (2, found.own, first[1])):
         start = (slice(None), slice(0, T - 1) if axis == 1 else slice(None), slice(0, B - 1) if axis == 2 else slice(None))
         after = (slice(None), slice(1, None) if axis == 1 else slice(None), slice(1, None) if axis == 2 else slice(None))
         gain = found.solved[after] - found.solved[start]
         crossing = here[start] & (found.solved[after] >= level - REACH)
-        part = np.divide(level - found.solved[start], gain, out=np.ones_like(gain), where=crossing & (gain > 0))
+        part = np.divide(level - found.solved[start], gain, out=np.ones_like(gain), where=crossing & (gain > 0) & ~whole)
         cost = np.full((K, T, B), np.inf)
         cost[start] = np.where(crossing, found.value[start] + np.minimum(part, 1.0) * edge, np.inf)
         costs.append(cost.reshape(K, T * B))

@@ -11,7 +11,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Estimated, Market, Provider
-from eqsolver.technology._curves import SLACK, attempts_within, expected_tries, last_useful_attempt, survival
+from eqsolver.technology._curves import SLACK, Timing, expected_spend, last_useful_attempt, survival, timing
 from eqsolver.technology._hull import along_hull, lower_hull
 from eqsolver.technology._rules import Rules
 
@@ -51,38 +51,37 @@ def oracle(market: Market, rules: Rules, access: Sequence[int], prices: FloatArr
     Notes
     -----
     On one problem the chance per money of a block of k attempts, (1 - S_i(k)) / (m_i F_i(k)), never falls in k: constant for
-    classes, rising for logs (draws without replacement). Hence the cheapest interleaving that makes (k_1, ..., k_M) attempts
-    buys whole blocks in falling order of that ratio (Sidney's decomposition of chains), and a vertex of the hull has every
-    k_i either 0 or as large as the cap allows given the others. Where the caps do not bind jointly these are nested
-    blocks; elsewhere the vectors at the cap are enumerated. The bound holds under either accounting: an oracle has no leftover.
+    classes, rising for logs (draws without replacement), whatever failed and successful attempts cost. Hence the cheapest
+    interleaving that makes (k_1, ..., k_M) attempts buys whole blocks in falling order of that ratio (Sidney's decomposition of
+    chains), and a vertex of the hull has every k_i either 0 or as large as the cap allows given the others. Where the caps do
+    not bind jointly these are nested blocks; elsewhere the vectors at the cap are enumerated.
+
+    Under `cut` the oracle pays F = integral of S up to its last attempt's end: w_s for the first attempt, w_f for each further
+    one. Where w_s < w_f the first attempt may be a block of its own, and the others the next one.
 
     Estimated odds are the other way round: the more attempts have failed, the less the next one promises. The oracle knows
     what is believed of each class (not p itself, which no policy can learn but from failures); single attempts in falling order
     of chance per money are then optimal where the cap does not bind jointly, and a bound where it does.
     """
-    if any(isinstance(market.providers[i].odds, Estimated) for i in access):
-        return _one_by_one(market, rules, access, prices)
     q, providers = market.weights, [market.providers[i] for i in access]
+    when = [timing(p, rules) for p in providers]
+    if any(isinstance(p.odds, Estimated) for p in providers):
+        return _one_by_one(market, rules, access, prices, when)
     m = prices[list(access)]
-    use = np.stack([p.spend if rules.allocation == "budget" else np.ones_like(p.spend) for p in providers], axis=1)
-    most = np.stack([_most(p, rules, use[:, i]) for i, p in enumerate(providers)], axis=1)
-    S = np.stack([survival(p.odds, most[:, i : i + 1])[:, 0] for i, p in enumerate(providers)], axis=1)
-    F = np.stack(
-        [price * _spend(p, most[:, i], S[:, i]) for i, (p, price) in enumerate(zip(providers, m, strict=True))], axis=1
-    )
-    ratio = np.divide(1 - S, F, out=np.zeros_like(S), where=F > 0)
-    order = np.argsort(-ratio, axis=1, kind="stable")
-    best = order[:, 0]
-    rows = np.arange(q.size)
-    single = S[rows, best] == 0
-    free = (most * use).sum(axis=1) <= rules.total_cap * (1 + SLACK)
-    gains, costs = _nested(S, F, order)
+    most = np.stack([_most(p, rules, w) for p, w in zip(providers, when, strict=True)], axis=1)
+    used = sum((np.where(most[:, i] > 0, _use(w, most[:, i]), 0.0) for i, w in enumerate(when)), np.zeros(q.size))
+    free = used <= rules.largest_total
+    left, money = _blocks(rules, providers, m, most)
+    order = np.argsort(-_ratio(1 - left, money), axis=1, kind="stable")
+    gains, costs = _nested(left, money, order)
+    single = np.take_along_axis(left, order[:, :1], axis=1)[:, 0] == 0
     relaxed = 0
     pieces = [(q[single, None] * gains[single, :1], q[single, None] * costs[single, :1])]
     nested = free & ~single
     pieces.append((q[nested, None] * gains[nested], q[nested, None] * costs[nested]))
     for x in np.flatnonzero(~(single | free)):
-        hull = _enumerate([p.take(np.array([x])) for p in providers], most[x], use[x], m, rules.total_cap)
+        one = np.array([x])
+        hull = _enumerate(rules, [p.take(one) for p in providers], [w.take(one) for w in when], most[x], m)
         if hull is None:
             relaxed += 1
             hull = gains[x], costs[x]
@@ -92,28 +91,32 @@ def oracle(market: Market, rules: Rules, access: Sequence[int], prices: FloatArr
     return _frontier(gain, cost, relaxed)
 
 
-def _one_by_one(market: Market, rules: Rules, access: Sequence[int], prices: FloatArray) -> Oracle:
+def _one_by_one(market: Market, rules: Rules, access: Sequence[int], prices: FloatArray, when: Sequence[Timing]) -> Oracle:
     """The frontier where some odds are estimated: single attempts of those, whole blocks of the others, best ratio first."""
     N = market.weights.size
     listed = []  # per provider: problem, share of what is unsolved that a block leaves, its money per unsolved problem
     used = np.zeros(N)
-    for i in access:
+    for i, own in zip(access, when, strict=True):
         provider = market.providers[i]
-        use = provider.spend if rules.allocation == "budget" else np.ones(N)
-        most = _most(provider, rules, use)
-        used += np.where(np.isfinite(most), most, 0.0) * use
+        most = _most(provider, rules, own)
+        some = np.flatnonzero((most > 0) & np.isfinite(most))
+        used[some] += _use(own, most)[some]
         if isinstance(provider.odds, Estimated):
             count = most.astype(np.int64)
             problem = np.repeat(np.arange(N), count)
             failed = np.arange(problem.size) - np.repeat(np.cumsum(count) - count, count)
             a, b = provider.odds.alpha[problem], provider.odds.beta[problem]
-            listed.append((problem, (b + failed) / (a + b + failed), prices[i] * provider.spend[problem]))
+            left = (b + failed) / (a + b + failed)
+            money = (1 - left) * provider.spend[problem] + left * provider.spend_if_failed[problem]
+            if rules.cuts:
+                money = np.where(failed == 0, provider.spend[problem], provider.spend_if_failed[problem])
+            listed.append((problem, left, prices[i] * money))
         else:
-            left = survival(provider.odds, most[:, None])[:, 0]
-            some = np.flatnonzero(most > 0)
-            listed.append((some, left[some], prices[i] * _spend(provider, most, left)[some]))
+            left, money = _blocks(rules, [provider], prices[i : i + 1], most[:, None])
+            problem, block = np.nonzero(left < 1)
+            listed.append((problem, left[problem, block], money[problem, block]))
     problem, left, money = (np.concatenate(parts) for parts in zip(*listed, strict=True))
-    order = np.lexsort((-(1.0 - left) / money, problem))
+    order = np.lexsort((-_ratio(1.0 - left, money), problem))
     problem, left, money = problem[order], left[order], money[order]
     ends = np.searchsorted(problem, np.arange(N + 1))
     standing = np.ones(problem.size)
@@ -121,7 +124,60 @@ def _one_by_one(market: Market, rules: Rules, access: Sequence[int], prices: Flo
         standing[begin + 1 : end] = np.cumprod(left[begin : max(end - 1, begin)])
     mass = market.weights[problem] * standing
     gain, cost = mass * (1.0 - left), mass * money
-    return _frontier(gain, cost, int((used > rules.total_cap * (1 + SLACK)).sum()))
+    return _frontier(gain, cost, int((used > rules.largest_total).sum()))
+
+
+def _ratio(solved: FloatArray, money: FloatArray) -> FloatArray:
+    """Chance per money of blocks: infinite where they are free, 0 where they solve nothing."""
+    worth = np.where(solved > 0, np.inf, 0.0)
+    return np.divide(solved, money, out=worth, where=(money > 0) & (solved > 0))
+
+
+def _use(when: Timing, attempts: FloatArray) -> FloatArray:
+    """(N,) what k > 0 attempts take of the cap: the position of the last."""
+    return np.where(when.stride > 0, when.stride * (attempts - 1) + when.offset, 0.0)
+
+
+def _blocks(
+    rules: Rules, providers: Sequence[Provider], prices: FloatArray, attempts: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Survival and money of the blocks that so many attempts (N, A) of each provider divide into; see `_divided`."""
+    counts = [attempts[:, i : i + 1] for i in range(len(providers))]
+    whole = [_curve(rules, p, price, k) for p, price, k in zip(providers, prices, counts, strict=True)]
+    left, money = (np.concatenate(parts, axis=1) for parts in zip(*whole, strict=True))
+    if not _first_apart(rules, providers):
+        return left, money
+    firsts = [_curve(rules, p, price, np.minimum(k, 1)) for p, price, k in zip(providers, prices, counts, strict=True)]
+    return _divided(left, money, *(np.concatenate(parts, axis=1) for parts in zip(*firsts, strict=True)))
+
+
+def _first_apart(rules: Rules, providers: Sequence[Provider]) -> bool:
+    """First attempts may be blocks of their own: under `cut`, where some cost less than the next."""
+    return rules.cuts and any(bool((p.spend < p.spend_if_failed).any()) for p in providers)
+
+
+def _divided(left: FloatArray, money: FloatArray, first: FloatArray, paid: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Survival and money of 2 A blocks, given that each is reached: first attempts where they promise more than the rest, or
+    all attempts; then the rest, which is nothing where all stand together.
+
+    left, money : (N, A) of all attempts. first, paid : of the first attempt.
+    """
+    rest = np.divide(left, first, out=np.ones_like(left), where=first > 0)
+    owed = np.divide(money - paid, first, out=np.zeros_like(money), where=first > 0)
+    apart = _ratio(1 - first, paid) > _ratio(1 - rest, owed)
+    return (
+        np.concatenate([np.where(apart, first, left), np.where(apart, rest, 1.0)], axis=1),
+        np.concatenate([np.where(apart, paid, money), np.where(apart, owed, 0.0)], axis=1),
+    )
+
+
+def _curve(rules: Rules, provider: Provider, price: float, attempts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(N, K) survival and money of k attempts, k = 0 being free: under `cut` up to the end of the last."""
+    S = survival(provider.odds, attempts)
+    F = expected_spend(provider, attempts, S)
+    if rules.cuts:
+        F += np.where(attempts > 0, S * (provider.spend - provider.spend_if_failed)[:, None], 0.0)
+    return S, price * F
 
 
 def _frontier(gain: FloatArray, cost: FloatArray, relaxed: int) -> Oracle:
@@ -136,62 +192,60 @@ def _frontier(gain: FloatArray, cost: FloatArray, relaxed: int) -> Oracle:
     )
 
 
-def _most(provider: Provider, rules: Rules, use: FloatArray) -> FloatArray:
-    useful = last_useful_attempt(provider.odds)
+def _most(provider: Provider, rules: Rules, when: Timing) -> FloatArray:
+    useful = np.minimum(last_useful_attempt(provider.odds), when.most)
     if np.isinf(rules.provider_cap):
         return useful
-    return np.minimum(useful, attempts_within(np.array([rules.provider_cap]), use)[:, 0])
+    return np.minimum(useful, when.attempts(np.array([rules.largest_position]))[:, 0])
 
 
-def _spend(provider: Provider, attempts: FloatArray, survived: FloatArray) -> FloatArray:
-    return provider.spend * expected_tries(provider.odds, attempts[:, None], survived[:, None])[:, 0]
-
-
-def _nested(S: FloatArray, F: FloatArray, order: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Blocks bought whole, best ratio first: (N, M) pass gained and money spent by each."""
-    S, F = np.take_along_axis(S, order, axis=1), np.take_along_axis(F, order, axis=1)
-    before = np.cumprod(np.concatenate([np.ones((len(S), 1)), S[:, :-1]], axis=1), axis=1)
-    return before * (1 - S), before * F
+def _nested(left: FloatArray, money: FloatArray, order: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Blocks bought whole, best ratio first: (N, B) pass gained and money spent by each."""
+    left, money = np.take_along_axis(left, order, axis=1), np.take_along_axis(money, order, axis=1)
+    before = np.cumprod(np.concatenate([np.ones((len(left), 1)), left[:, :-1]], axis=1), axis=1)
+    return before * (1 - left), before * money
 
 
 def _enumerate(
-    providers: Sequence[Provider], most: FloatArray, use: FloatArray, prices: FloatArray, cap: float
+    rules: Rules, providers: Sequence[Provider], when: Sequence[Timing], most: FloatArray, prices: FloatArray
 ) -> tuple[FloatArray, FloatArray] | None:
     """Hull segments (pass gained, money spent) of one problem whose providers share the cap; None if too many vectors."""
-    S, F = [], []
-    for i, provider in enumerate(providers):
-        k = np.arange(most[i] + 1.0)[None, :]
-        survived = survival(provider.odds, k)
-        S.append(survived[0])
-        F.append(prices[i] * provider.spend[0] * expected_tries(provider.odds, k, survived)[0])
     active = [i for i in range(len(providers)) if most[i] > 0]
     if len(active) > MAX_ORDERED and _orderings(most[active]) > MAX_COMBINATIONS:
         return None
+    tables = [_curve(rules, p, price, np.arange(k + 1.0)[None]) for p, price, k in zip(providers, prices, most, strict=True)]
+    apart = _first_apart(rules, providers)
     solved, cost = [], []
     for size in range(1, len(active) + 1):
         for chosen in itertools.combinations(active, size):
             *given, last = sorted(chosen, key=lambda i: most[i])
             if np.prod([most[i] for i in given]) > MAX_COMBINATIONS:
                 return None
-            mesh = np.meshgrid(*(np.arange(1, most[i] + 1) for i in given), indexing="ij")
-            left = cap * (1 + SLACK) - sum((k * use[i] for k, i in zip(mesh, given, strict=True)), np.zeros(()))
-            count = np.minimum(np.floor(np.atleast_1d(left) / use[last] * (1 + SLACK)), most[last])
-            fits = count >= 1
-            counts = {i: k[fits].astype(np.int64) for k, i in zip(mesh, given, strict=True)}
-            counts[last] = count[fits].astype(np.int64)
-            left_over = {i: S[i][k] for i, k in counts.items()}
-            spent = {i: F[i][k] for i, k in counts.items()}
-            bills = []
-            for order in itertools.permutations(chosen):
-                standing, bill = np.ones(fits.sum()), np.zeros(fits.sum())
-                for i in order:
-                    bill, standing = bill + standing * spent[i], standing * left_over[i]
-                bills.append(bill)
-            solved.append(1 - standing)
-            cost.append(np.min(bills, axis=0))
+            mesh = np.meshgrid(*(np.arange(1.0, most[i] + 1) for i in given), indexing="ij")
+            taken = sum((_use(when[i], k.ravel()) for i, k in zip(given, mesh, strict=True)), np.zeros(1))
+            count = np.minimum(_fitting(when[last], rules.largest_total - taken), most[last])
+            counts = np.stack([*(k.ravel() for k in mesh), count], axis=1)[count >= 1].astype(np.int64)
+            if apart:
+                counts = np.concatenate([counts, np.column_stack([counts[:, :-1], np.ones(len(counts), dtype=np.int64)])])
+            left, money = (
+                np.stack([tables[i][c][0, k] for i, k in zip((*given, last), counts.T, strict=True)], 1) for c in (0, 1)
+            )
+            if apart:
+                first, paid = (np.array([[tables[i][c][0, 1] for i in (*given, last)]]) for c in (0, 1))
+                left, money = _divided(left, money, first, paid)
+            gains, costs = _nested(left, money, np.argsort(-_ratio(1 - left, money), axis=1, kind="stable"))
+            solved.append(gains.sum(axis=1))
+            cost.append(costs.sum(axis=1))
     every, bill = np.concatenate(solved), np.concatenate(cost)
     vertices = _few_vertices(every, bill)
     return np.diff(every[vertices], prepend=0.0), np.diff(bill[vertices], prepend=0.0)
+
+
+def _fitting(when: Timing, room: FloatArray) -> FloatArray:
+    """(V,) the most attempts on one problem whose last is made within some room; 0 where not even the first is."""
+    if not when.stride[0]:
+        return np.where(room >= 0, when.most[0], 0.0)
+    return np.where(room >= 0, np.floor((room * (1 + SLACK) - when.offset[0]) / when.stride[0] * (1 + SLACK)) + 1, 0.0)
 
 
 def _orderings(most: FloatArray) -> float:

@@ -14,10 +14,10 @@ from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Profile, Steps
 
 Block = tuple[int, float]
-"""(provider, allotment): buy from that provider until it has been allotted this much in total."""
+"""(provider, position): buy from that provider up to this position, which counts all its blocks together (see `Rules`)."""
 
 Path = tuple[Block, ...]
-"""Blocks in the order they are bought; a provider may return, its allotments rising."""
+"""Blocks in the order they are bought; a provider may return, its positions rising."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,9 +99,9 @@ def tolls(market: Market, steps: Sequence[Steps], blocks: Sequence[Block], price
     Notes
     -----
     What each block finds unsolved is a product over providers of (blocks, N) arrays; its attempts then are one gather and two
-    running sums. Where leftover counts as spent, block by block. Time O(blocks x providers x N + attempts).
+    running sums. Where allotments cut attempts, block by block. Time O(blocks x providers x N + attempts).
     """
-    if not blocks or steps[0].leftover_is_spent:
+    if not blocks or any(own.cuts for own in steps):
         share, bill = [np.zeros(1)], [np.zeros(1)]
         for number, found in stretches(market, steps, blocks):
             share.append(share[-1][-1] + found.solved)

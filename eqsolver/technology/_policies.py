@@ -103,7 +103,7 @@ def promising_cascades(made: Technology, prices: FloatArray, levels: FloatArray,
         cost = cascade_costs(edges, order)
         least = np.minimum(least, cheapest_reaching(solved, cost, levels, allowed).cost)
         passed = crossings(solved, cost, reached, order[-1], levels, least * (1 + NEAR), whole=made.exact)
-        passed = passed.where(passed.allotted(made.grid) <= made.rules.total_cap * (1 + 1e-12))
+        passed = passed.where(passed.allotted(made.grid) <= made.rules.largest_total)
         np.minimum.at(least, passed.level, passed.cost)
         least = np.minimum.accumulate(least[::-1])[::-1]
         found.append((order, passed))

@@ -72,7 +72,7 @@ class Pool:
 
     def _within_cap(self, path: Path) -> Path:
         """The path cut where its allotments would exceed the caps."""
-        cap, room = self.rules.provider_cap, self.rules.total_cap
+        cap, room = self.rules.largest_position, self.rules.largest_total
         position: dict[int, float] = {}
         kept: list[Block] = []
         for i, b in path:

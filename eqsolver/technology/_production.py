@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 from eqsolver._base import FloatArray, UsageError
-from eqsolver.market import Market
+from eqsolver.market import Allot, Market, Overrun
 from eqsolver.technology import _fit, _policies
 from eqsolver.technology._evaluate import PerLevel
 from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._give_away import give_away_bound
 from eqsolver.technology._path import cut
-from eqsolver.technology._rules import Accounting, Allocation, Rules, rules
+from eqsolver.technology._rules import Rules, rules
 from eqsolver.technology._steps import Steps
 from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
 from eqsolver.technology._wide import Wide, wide, wide_hull, wide_schedules
@@ -32,8 +32,8 @@ def technology(
     market: Market,
     *,
     access: Sequence[str] | None = None,
-    accounting: Accounting = "attempts",
-    allocation: Allocation = "budget",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
     points: int | None = None,
@@ -45,7 +45,7 @@ def technology(
     Parameters
     ----------
     access : names of the providers that policies may buy from (default: all).
-    accounting, allocation, max_budget, max_attempts : see `Rules`; caps given here come before the market's.
+    allot, overrun, max_budget, max_attempts : see `rules`; what is given here comes before what the market states.
     points : grid points per provider; default: chosen by `refine`, or for many providers `Wide`'s.
     tolerance, levels : see `refine` and `wide`.
 
@@ -58,7 +58,7 @@ def technology(
     -----
     THEORY section 4. Up to ON_GRID providers, or any number whose steps all fit one grid: a `Technology`. More: a `Wide`.
     """
-    terms = rules(market, allocation=allocation, accounting=accounting, max_budget=max_budget, max_attempts=max_attempts)
+    terms = rules(market, allot=allot, overrun=overrun, max_budget=max_budget, max_attempts=max_attempts)
     listed = all_steps(market, terms)
     return build(market, terms, listed, access=access, points=points, tolerance=tolerance, levels=levels)
 

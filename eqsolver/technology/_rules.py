@@ -1,76 +1,126 @@
-"""The rules every offer and every policy of one solve is held to: what is allotted, what counts as spent, and the caps."""
+"""The buying rules that every offer and every policy of one solve is held to: what is allotted, and what the caps allow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
 from eqsolver._base import UsageError
-from eqsolver.market import Market, Sampled
+from eqsolver.market import Allot, Market, Overrun, Sampled
 
-Allocation = Literal["budget", "attempts"]
-Accounting = Literal["attempts", "budget"]
+STRICTLY = 4e-12
+"""A position under `finish` is below an allotment by at least this share of it: 1e-12 (THEORY section 2), with room for
+the slack by which positions themselves are compared (`SLACK`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How attempts are allotted and counted (THEORY section 2).
+    """What an allotment buys (THEORY section 2).
 
-    allocation : allot `budget` (money at list price; the attempts that fit are bought) or `attempts` (their number).
-    accounting : `attempts`, money is spent only on attempts made; `budget`, leftover budget counts as spent [OSH].
-    total_cap : the most allotted to one problem over all providers: money under budget allocation, infinite otherwise.
-    provider_cap : the most allotted to one provider: `total_cap`, or the number of attempts under attempt allocation.
+    allot : thresholds are `money` at list price on a provider, or numbers of `attempts`.
+    overrun : with money, what happens to an attempt that does not fit. `finish`: an attempt begins while the money spent on the
+        provider is below its allotment, and is finished and paid. `cut`: money runs as a clock; an attempt that it ends in is
+        paused, and resumed if the provider is bought from again. `never`: an attempt begins only if it fits.
+    total_cap : the most allotted to one problem over all providers, money; infinite where attempts are allotted or no cap is.
+    provider_cap : the most allotted to one provider: `total_cap`, or the number of attempts.
+    free_attempts : the most attempts of a free provider on one problem where money is allotted, infinite for logs.
+
+    Notes
+    -----
+    A *position* is what a policy's path and a grid node hold: the allotment itself, but under `finish` the left end of the
+    interval of allotments that buy the same attempts, and `FIRST` at its first node and for free providers.
     """
 
-    allocation: Allocation
-    accounting: Accounting
+    allot: Allot
+    overrun: Overrun
     total_cap: float
     provider_cap: float
+    free_attempts: float = float("inf")
 
     @property
-    def leftover_is_spent(self) -> bool:
-        """Under attempt allocation nothing is left over, so both accountings agree."""
-        return self.accounting == "budget" and self.allocation == "budget"
+    def options(self) -> dict[str, str | None]:
+        """The rule as the options of an answer name it."""
+        return {"allot": self.allot, "overrun": self.overrun if self.allot == "money" else None}
+
+    @property
+    def finishes(self) -> bool:
+        """Attempts that have begun are finished and paid, whatever is left of the allotment."""
+        return self.allot == "money" and self.overrun == "finish"
+
+    @property
+    def cuts(self) -> bool:
+        """Money is a clock: all of an allotment is spent on problems that stay unsolved."""
+        return self.allot == "money" and self.overrun == "cut"
+
+    @property
+    def largest_total(self) -> float:
+        """The largest sum of positions over all providers: below `total_cap` under `finish`, else up to it and rounding."""
+        return self.total_cap * (1 - STRICTLY if self.finishes else 1 + 1e-12)
+
+    @property
+    def largest_position(self) -> float:
+        """The largest position of one provider."""
+        return self.provider_cap * (1 - STRICTLY) if self.finishes else self.provider_cap
+
+    def rest(self, total: float) -> float:
+        """The largest position of one more provider beside positions that sum to `total`; infinite without a cap, never < 0."""
+        left = self.largest_total - total if self.finishes else self.total_cap - total
+        return max(min(left, self.largest_position), 0.0)
 
 
 def rules(
     market: Market,
     *,
-    allocation: Allocation = "budget",
-    accounting: Accounting = "attempts",
+    allot: Allot | None = None,
+    overrun: Overrun | None = None,
     max_budget: float | None = None,
     max_attempts: int | None = None,
 ) -> Rules:
-    """The rules of a solve: caps given here come before the market's.
+    """The rules of a solve: what is given here comes before what the market states.
 
-    Raises `UsageError` if a market with classes states no cap for this allocation (its curves have no end of their own;
-    logs do: survival no longer changes beyond the attempts seen), or a cap is not positive.
+    Parameters
+    ----------
+    allot : default: the market's; else `attempts` for problem classes that state `max_attempts` alone, else `money`.
+    overrun : default: the market's, else `finish`.
+
+    Raises
+    ------
+    UsageError : a market with classes states no cap for what is allotted (its curves have no end of their own; logs do:
+        survival no longer changes beyond the attempts seen); a cap is not positive; `overrun` goes with attempts.
     """
-    if allocation not in ("budget", "attempts"):
-        raise UsageError(f"allocation must be 'budget' or 'attempts', not {allocation!r}")
-    if accounting not in ("attempts", "budget"):
-        raise UsageError(f"accounting must be 'attempts' or 'budget', not {accounting!r}")
-    for option, value in (("max_budget", max_budget), ("max_attempts", max_attempts)):
-        if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"{option} = {value:g} must be positive and finite")
-    sampled = all(isinstance(provider.odds, Sampled) for provider in market.providers)
-    if allocation == "budget":
-        cap = max_budget if max_budget is not None else market.max_budget
-        name = "max_budget"
-    else:
-        cap = max_attempts if max_attempts is not None else market.max_attempts
-        name = "max_attempts"
-        if cap is None and sampled:
-            cap = max(int(p.odds.attempts.max()) for p in market.providers if isinstance(p.odds, Sampled))
-    if cap is None and not sampled:
+    for option, value, known in (("allot", allot, get_args(Allot)), ("overrun", overrun, get_args(Overrun))):
+        if value is not None and value not in known:
+            raise UsageError(f"{option} must be one of {', '.join(known)}, not {value!r}")
+    for option, number in (("max_budget", max_budget), ("max_attempts", max_attempts)):
+        if number is not None and not 0 < number < float("inf"):
+            raise UsageError(f"{option} = {number:g} must be positive and finite")
+    sampled = [provider.odds for provider in market.providers if isinstance(provider.odds, Sampled)]
+    only_logs = len(sampled) == len(market.providers)
+    budget = max_budget if max_budget is not None else market.max_budget
+    attempts = max_attempts if max_attempts is not None else market.max_attempts
+    if attempts is None and only_logs:
+        attempts = max(int(odds.attempts.max()) for odds in sampled)
+    if allot is None:
+        counted = not only_logs and budget is None and attempts is not None
+        allot = market.allot or ("attempts" if counted else "money")
+    if allot == "attempts" and overrun is not None:
+        raise UsageError("overrun says what happens to money that an attempt does not fit into; it does not go with attempts")
+    cap, name = (budget, "max_budget") if allot == "money" else (attempts, "max_attempts")
+    if cap is None and not only_logs:
         raise UsageError(
-            f"market {market.name!r}: {name} is missing. {allocation.capitalize()} allocation over problem classes has no "
-            f"end of its own: state {name} in the file, or give --{name.replace('_', '-')}"
+            f"market {market.name!r}: {name} is missing. An allotment of {allot} over problem classes has no end of its own: "
+            f"state {name} in the file, or give --{name.replace('_', '-')}"
+        )
+    if allot == "money" and attempts is None and any(provider.free for provider in market.providers):
+        raise UsageError(
+            f"market {market.name!r}: max_attempts is missing. A free provider is bounded by attempts: state max_attempts in "
+            "the file, or give --max-attempts"
         )
     limit = float("inf") if cap is None else float(cap)
     return Rules(
-        allocation=allocation,
-        accounting=accounting,
-        total_cap=limit if allocation == "budget" else float("inf"),
+        allot=allot,
+        overrun=overrun or market.overrun or "finish",
+        total_cap=limit if allot == "money" else float("inf"),
         provider_cap=limit,
+        free_attempts=float("inf") if attempts is None else float(attempts),
     )

@@ -40,7 +40,7 @@ def greedy_path(market: Market, rules: Rules, steps: Sequence[Steps], prices: Fl
     """
     cached = list(_coarse(market, rules, steps, prices, providers, np.float32))
     left: NDArray[Any] = market.weights.astype(np.float32)
-    room = rules.total_cap
+    room = rules.largest_total
     blocks: list[Block] = []
     taken: set[int] = set()
     while len(taken) < len(providers):
@@ -81,7 +81,7 @@ def promising(pool: Pool, providers: Sequence[int]) -> list[int]:
                 continue
             found = merged(bases[path], points[outside], S[outside], F[outside])
             for level in levels:
-                cost = ending(found, float(pool.levels[level]), pool.rules.total_cap).cost
+                cost = ending(found, float(pool.levels[level]), pool.rules.largest_total).cost
                 for k, c in zip(outside, cost, strict=True):
                     gain[batch[k]] = max(gain.get(batch[k], 0.0), 1.0 - float(c) / float(pool.cost[level]))
     ranked = sorted(gain, key=lambda i: (-gain[i], pool.market.names[i]))

@@ -111,7 +111,7 @@ def _best(
 ) -> Iterator[Path]:
     found = merge_providers(pool, base, others, points)
     for level in levels:
-        last = ending(found, float(pool.levels[level]), pool.rules.total_cap)
+        last = ending(found, float(pool.levels[level]), pool.rules.largest_total)
         for k in np.argsort(last.cost, kind="stable")[:keep]:
             if last.cost[k] < pool.cost[level] * (1 - TOO_LITTLE):
                 yield retrace(found, int(k), int(last.node[k]), others[k], bool(last.by_spine[k]))
@@ -130,7 +130,7 @@ def merge_providers(pool: Pool, base: Spine, others: Sequence[int], points: Sequ
 
 def _furthest(pool: Pool, found: Merged, others: Sequence[int]) -> Iterator[Path]:
     """The merge that solves most within the cap, if it solves more than any path so far."""
-    within = np.where(found.total <= pool.rules.total_cap * (1 + 1e-12), found.solved, 0.0)
+    within = np.where(found.total <= pool.rules.largest_total, found.solved, 0.0)
     k, node = divmod(int(within.argmax()), within[0].size)
     if within.max() > pool.reach + 1e-9:
         yield retrace(found, k, node, others[k])

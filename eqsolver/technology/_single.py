@@ -114,7 +114,7 @@ def _scores(
     total = np.zeros(())
     for pick in picks:
         total = total[..., None] + pick
-    rests: FloatArray = np.minimum(made.rules.total_cap - total, made.rules.provider_cap).ravel()
+    rests: FloatArray = np.minimum(made.rules.largest_total - total, made.rules.largest_position).ravel()
     rests = np.where(np.isfinite(rests), rests, max(float(ladders[-1][-1]), float(made.steps[order[-1]].end)))
     rests[(rests < 0) & (rests > -1e-12 * max(made.rules.total_cap, 1e-300))] = 0.0
     wanted = levels - REACH

@@ -9,7 +9,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray, IntArray, UsageError
 from eqsolver.market import Provider
-from eqsolver.technology._curves import SLACK, attempts_within, last_useful_attempt, survival
+from eqsolver.technology._curves import SLACK, Timing, last_useful_attempt, survival, timing
 from eqsolver.technology._rules import Rules
 
 MAX_STEPS = 40_000_000
@@ -18,16 +18,18 @@ MAX_STEPS = 40_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Steps:
-    """The allotments at which a provider makes one more attempt on some problem, and what each attempt adds.
+    """The positions at which a provider makes one more attempt on some problem, and what each attempt adds.
 
-    at : (G,) distinct allotments, increasing, > 0 (money at list price, or attempts).
-    last : (G,) index of the last attempt made at that allotment, into the E attempts below.
-    problem : (E,) problem of each attempt, ordered by allotment.
+    at : (G,) distinct positions, increasing, > 0 (see `Rules`).
+    last : (G,) index of the last attempt made at that position, into the E attempts below.
+    problem : (E,) problem of each attempt, ordered by position.
     drop : (E,) by how much the attempt lowers the problem's survival S.
-    rise : (E,) money at list price that it is expected to cost, w S.
-    end : the allotment beyond which nothing is ever solved. problems : N.
+    rise : (E,) money at list price that it is expected to cost: w_s where it succeeds, w_f where it fails.
+    end : the position beyond which nothing is ever solved. problems : N.
+    cuts : all money of an allotment is spent on problems that stay unsolved, whether or not an attempt ends.
+    free : money is allotted, and the provider costs none: all its attempts are made at `FIRST`.
     hopeless : (H,) problems that the provider never solves: attempts on them go on beyond `end`, and cost.
-    hopeless_use, hopeless_spend : (H,) what one such attempt takes from the allotment, and its money at list price.
+    hopeless_timing, hopeless_spend : when these attempts are made, and (H,) the money at list price of one.
     """
 
     at: FloatArray
@@ -37,16 +39,17 @@ class Steps:
     rise: FloatArray
     end: float
     problems: int
-    leftover_is_spent: bool
+    cuts: bool
+    free: bool
     hopeless: IntArray
-    hopeless_use: FloatArray
+    hopeless_timing: Timing
     hopeless_spend: FloatArray
 
     def profile(self, reaching: FloatArray, upto: float = np.inf, after: float = 0.0) -> Profile:
-        """What buying from this provider adds, from allotment `after` up to `upto`, step by step.
+        """What buying from this provider adds, from position `after` up to `upto`, step by step.
 
         reaching : (N,) probability that the problem is drawn and still unsolved when the provider has been bought at
-        zero allotment (weights times the other providers' survival).
+        position 0 (weights times the other providers' survival).
         """
         first, stop = np.searchsorted(self.at, (after * (1 + SLACK), upto * (1 + SLACK)), side="right")
         begin = self.last[first - 1] + 1 if first else 0
@@ -55,8 +58,8 @@ class Steps:
         mass = reaching[self.problem[attempts]]
         solved = np.cumsum(mass * self.drop[attempts])[steps - begin]
         at = self.at[first:stop]
-        if self.leftover_is_spent:
-            if after < upto < np.inf and (not at.size or at[-1] < upto):  # what is left of the allotment counts too
+        if self.cuts:
+            if after < upto < np.inf and (not at.size or at[-1] < upto):  # money runs on to the end of the allotment
                 at, solved = np.append(at, upto), np.append(solved, solved[-1:] if solved.size else 0.0)
             survived = self._unsolved(reaching, first) - np.concatenate([[0.0], solved[:-1]])[: at.size]
             spent = np.cumsum(survived * np.diff(at, prepend=after))
@@ -69,18 +72,31 @@ class Steps:
         return Profile(at=at, solved=solved, spent=spent)
 
     def dropped(self, upto: float, after: float = 0.0) -> FloatArray:
-        """(N,) survival lost on each problem by buying from allotment `after` up to `upto`."""
+        """(N,) survival lost on each problem by buying from position `after` up to `upto`."""
         first, stop = np.searchsorted(self.at, (after * (1 + SLACK), upto * (1 + SLACK)), side="right")
         attempts = slice(self.last[first - 1] + 1 if first else 0, self.last[stop - 1] + 1 if stop else 0)
         lost = np.bincount(self.problem[attempts], weights=self.drop[attempts], minlength=self.problems)
         return lost.astype(np.float64, copy=False)
 
     def spent_in_vain(self, reaching: FloatArray, upto: float, after: float) -> float:
-        """Expected list-price money of the attempts beyond `end`, none of which succeeds, from one allotment to another."""
+        """Expected list-price money of the attempts beyond `end`, none of which succeeds, from one position to another."""
         if not self.end * (1 + SLACK) < upto < np.inf:
             return 0.0
-        made = attempts_within(np.array([max(after, self.end), upto]), self.hopeless_use)
+        made = self.hopeless_timing.attempts(np.array([max(after, self.end), upto]))
         return float(reaching[self.hopeless] @ (self.hopeless_spend * (made[:, 1] - made[:, 0])))
+
+    def interval(self, position: float) -> tuple[float, float]:
+        """Left and right end (or infinity) of the positions at which the same attempts are made as at a given one, > 0."""
+        place = int(np.searchsorted(self.at, position * (1 + SLACK), side="right"))
+        left = float(self.at[place - 1]) if place else 0.0
+        right = float(self.at[place]) if place < self.at.size else np.inf
+        if right == np.inf and self.hopeless.size and self.hopeless_timing.stride.any():
+            made = self.hopeless_timing.attempts(np.array([position]))[:, 0]
+            rows = np.arange(made.size)
+            some = made > 0
+            left = max(left, float(self.hopeless_timing.position(rows[some], made[some] - 1).max(initial=0.0)))
+            right = float(self.hopeless_timing.position(rows, made).min())
+        return left, right
 
     def _unsolved(self, reaching: FloatArray, first: int) -> float:
         done = slice(0, self.last[first - 1] + 1 if first else 0)
@@ -89,7 +105,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
-    """One stretch of a path: at allotment `at[g]` it has solved `solved[g]` of the market and spent `spent[g]` units, (G,)."""
+    """One stretch of a path: at position `at[g]` it has solved `solved[g]` of the market and spent `spent[g]` units, (G,)."""
 
     at: FloatArray
     solved: FloatArray
@@ -103,14 +119,16 @@ def steps(provider: Provider, rules: Rules) -> Steps:
 
     Notes
     -----
-    One entry per attempt that fits the cap: E = sum over problems of floor(cap / w), fewer where logs end. Time O(E log E).
+    One entry per attempt that fits the cap, fewer where logs end: E = sum over problems of cap / w. Time O(E log E).
     """
-    w = provider.spend if rules.allocation == "budget" else np.ones_like(provider.spend)
+    when = timing(provider, rules)
     useful = last_useful_attempt(provider.odds)
-    fits = attempts_within(np.array([rules.provider_cap]), w)[:, 0] if np.isfinite(rules.provider_cap) else np.inf
+    cap = rules.largest_position
+    fits = when.attempts(np.array([cap]))[:, 0] if np.isfinite(cap) else when.most
     solving = np.minimum(useful, fits)
-    end = float((solving * w).max(initial=0.0))
-    within = attempts_within(np.array([end]), w)[:, 0]
+    some = np.flatnonzero(solving > 0)
+    end = float(when.position(some, solving[some] - 1).max(initial=0.0))
+    within = when.attempts(np.array([end]))[:, 0]
     number = np.where(useful > 0, np.minimum(solving, within), within).astype(np.int64)
     total = int(number.sum())
     if total > MAX_STEPS:
@@ -121,10 +139,11 @@ def steps(provider: Provider, rules: Rules) -> Steps:
     problem = np.repeat(np.arange(number.size, dtype=np.int32), number)
     attempt = np.arange(1.0, total + 1.0) - np.repeat(np.cumsum(number) - number, number)
     drop, rise = _attempt_effects(provider, problem, attempt)
-    at = w[problem] * attempt
+    at = when.position(problem, attempt - 1)
     order = np.argsort(at, kind="stable")
     at, problem, drop, rise = at[order], problem[order], drop[order], rise[order]
     last = np.flatnonzero(np.append(at[1:] > at[:-1] * (1 + SLACK), True)) if total else np.zeros(0, dtype=np.int64)
+    hopeless = np.flatnonzero(useful == 0)
     return Steps(
         at=at[last],
         last=last,
@@ -133,10 +152,11 @@ def steps(provider: Provider, rules: Rules) -> Steps:
         rise=rise,
         end=end,
         problems=number.size,
-        leftover_is_spent=rules.leftover_is_spent,
-        hopeless=np.flatnonzero(useful == 0),
-        hopeless_use=w[useful == 0],
-        hopeless_spend=provider.spend[useful == 0],
+        cuts=rules.cuts and not provider.free,
+        free=provider.free and rules.allot == "money",
+        hopeless=hopeless,
+        hopeless_timing=when.take(hopeless),
+        hopeless_spend=provider.spend_if_failed[hopeless],
     )
 
 
@@ -152,7 +172,7 @@ def _attempt_effects(provider: Provider, problem: IntArray, attempt: FloatArray)
         S = survival(odds, np.broadcast_to(k, (block.size, k.size)))
         row, now = problem[lo:hi] - start, attempt[lo:hi].astype(np.int64)
         drop[lo:hi] = S[row, now - 1] - S[row, now]
-        rise[lo:hi] = provider.spend[problem[lo:hi]] * S[row, now - 1]
+        rise[lo:hi] = provider.spend[problem[lo:hi]] * drop[lo:hi] + provider.spend_if_failed[problem[lo:hi]] * S[row, now]
     return drop, rise
 
 

@@ -57,7 +57,7 @@ class Technology:
         total = np.zeros(())
         for axis in self.grid:
             total = total[..., None] + axis
-        return np.asarray(total <= self.rules.total_cap * (1 + 1e-12))
+        return np.asarray(total <= self.rules.largest_total)
 
     @property
     def reach(self) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.technology._curves import SLACK
 from eqsolver.technology._evaluate import Cascade
 from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._merge import Merged, joined, spine
@@ -169,10 +168,8 @@ class _Search:
         """The cascade with its last provider bought up to what the cap leaves."""
         rules = self.pool.rules
         *first, (last, b) = path
-        if np.isfinite(rules.total_cap):
-            rest = max(rules.total_cap - sum(b for _, b in first), 0.0)
-        else:
-            rest = rules.provider_cap if np.isfinite(rules.provider_cap) else max(self.pool.steps[last].end, b)
+        rest = rules.rest(sum(b for _, b in first))
+        rest = rest if np.isfinite(rest) else max(self.pool.steps[last].end, b)
         return tuple((i, b) for i, b in (*first, (last, rest)) if b > 0)
 
 
@@ -184,7 +181,7 @@ def _block_costs(found: Merged, k: int, t: int, size: int, pool: Pool) -> FloatA
     Whatever the block's end, the levels before it and within it cost the same; only what comes after has to be read off anew.
     """
     solved, total, wanted = found.solved[k], found.total[k], pool.levels - REACH
-    cap = pool.rules.total_cap * (1 + SLACK)
+    cap = pool.rules.largest_total
     inside = found.along[k, :t, 0].sum() + np.append(0.0, np.cumsum(found.own[k, t]))
     upto = _tail_cost(found, k, t, pool)
     cost = np.empty((size - 1, wanted.size))
@@ -201,7 +198,7 @@ def _tail_cost(found: Merged, k: int, t: int, pool: Pool) -> FloatArray:
     solved, wanted = found.solved[k], pool.levels - REACH
     before = np.append(0.0, np.cumsum(found.along[k, :t, 0]))
     inside = before[-1] + np.append(0.0, np.cumsum(found.own[k, t]))
-    fits = int(np.searchsorted(found.total[k, t], pool.rules.total_cap * (1 + SLACK), side="right"))
+    fits = int(np.searchsorted(found.total[k, t], pool.rules.largest_total, side="right"))
     cost = np.interp(wanted, solved[t, :fits], inside[:fits], right=np.inf) if fits else np.full(wanted.size, np.inf)
     np.copyto(cost, np.interp(wanted, solved[: t + 1, 0], before), where=wanted <= solved[t, 0])
     return cost

@@ -149,7 +149,7 @@ def _shrink(made: Technology, window: _Window, picks: Sequence[IntArray], solved
     for axis, pick in enumerate(outer):
         top = _allotment(made, window.path[axis][0], pick)
         total = total + top.reshape(-1, *(1,) * (len(shape) - axis - 1))
-    usable = reached & (after > 0) & (total.ravel() <= made.rules.total_cap * (1 + 1e-12))
+    usable = reached & (after > 0) & (total.ravel() <= made.rules.largest_total)
     if not usable.any():
         return True
     best = int(np.argmin(np.where(usable, cost, np.inf)))

@@ -28,7 +28,7 @@ def test_full_information_is_worth_what_was_published(case: str) -> None:
         market,
         fit_domain=fit,
         eval_domain=evaluated,
-        accounting="budget",
+        overrun="cut",
         max_budget=1.0,
         clipped=True,
         budgets=[1.0],
@@ -47,7 +47,7 @@ def test_published_thresholds_evaluate_as_published(case: str) -> None:
     market = load(DATA / "swebench", providers=NAMES)
     django = np.array([name.startswith("django") for name in market.problems])
     inside = {"all": django | ~django, "django": django, "notdjango": ~django}[case.split("_")[1]]
-    terms = rules(market, accounting="budget", max_budget=1.0)
+    terms = rules(market, overrun="cut", max_budget=1.0)
     cascade = Cascade(order=(0, 1), thresholds=(said["threshold"], 1.0 - said["threshold"]))
     found = margins_matrix(market, [cascade], (inside / inside.sum())[None, :], terms, clipped=True)
     assert found.values[0, 0] == pytest.approx(said["eval_margin"], abs=0.02)

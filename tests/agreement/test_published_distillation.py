@@ -22,7 +22,7 @@ def said() -> dict:
 @pytest.fixture(scope="module")
 def found(said: dict) -> Distillation:
     tokens = dict(zip(said["student"], said["tokens"], strict=True))
-    return distill(load(DATA / "swebench" / "distill"), tokens=tokens, accounting="budget", max_budget=1.0, bootstrap=50)
+    return distill(load(DATA / "swebench" / "distill"), tokens=tokens, overrun="cut", max_budget=1.0, bootstrap=50)
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def means(case: str, *, both_charged: bool) -> FloatArray:
     django = np.array([name.startswith("django") for name in market.problems])
     domain = {"all": django | ~django, "django": django, "not_django": ~django}
     fit, evaluated = (domain[name] for name in case.split("_to_"))
-    terms = rules(market, accounting="budget", max_budget=CAP)
+    terms = rules(market, overrun="cut", max_budget=CAP)
     policies = [Cascade(order=(0, 1), thresholds=(top, CAP - top)) for top in TOPS]
     share = (evaluated / evaluated.sum())[None, :]
     there = margins_matrix(market, policies, share, terms, clipped=True)

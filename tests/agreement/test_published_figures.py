@@ -19,7 +19,7 @@ def test_the_published_allocation_has_the_published_figures() -> None:
     found = solve(
         load(DATA / "swebench", providers=NAMES),
         max_budget=1.0,
-        accounting="budget",
+        overrun="cut",
         levels=said["levels"],
         evaluated=list(zip(NAMES, said["allocation"], strict=True)),
     )
@@ -37,5 +37,5 @@ def test_the_published_allocation_has_the_published_figures() -> None:
 def test_the_fitted_cascade_earns_at_least_the_published_mean_margin() -> None:
     said = figures(PUBLISHED)
     levels = np.linspace(0.68, said["max_level"], 1000)
-    found = solve(load(DATA / "swebench", providers=NAMES), max_budget=1.0, accounting="budget", levels=levels)
+    found = solve(load(DATA / "swebench", providers=NAMES), max_budget=1.0, overrun="cut", levels=levels)
     assert found.cascade.resale.mean_margin >= said["mean_margin"]

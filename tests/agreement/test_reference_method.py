@@ -39,7 +39,7 @@ def exact() -> Solution:
     return solve(
         load(DATA / "swebench", providers=NAMES),
         max_budget=1.0,
-        accounting="budget",
+        overrun="cut",
         levels=said["levels"],
         evaluated=list(zip(NAMES, said["allocation"], strict=True)),
     )

@@ -218,8 +218,8 @@ def test_with_one_estimated_class_the_oracle_is_the_schedules_hull() -> None:
         for name, a, b, w in (("a", 0.5, 1.0, 1.0), ("b", 2.0, 1.5, 3.0))
     )
     market = Market(name="one", providers=sellers, weights=[1.0], max_attempts=6)
-    terms = rules(market, allocation="attempts")
-    solved, cost = schedule_hull(technology(market, allocation="attempts"), market.prices)
+    terms = rules(market, allot="attempts")
+    solved, cost = schedule_hull(technology(market, allot="attempts"), market.prices)
     found = oracle(market, terms, (0, 1), market.prices)
     assert found.relaxed == 0
     np.testing.assert_allclose(found.at(solved), cost, rtol=1e-9, atol=1e-12)

@@ -96,7 +96,7 @@ def test_changing_the_currency_only_rescales_money(market: Market, prices: np.nd
     assume(any(step.at.size for step in all_steps(market, rules(market))))
     abroad = replace(
         market,
-        providers=tuple(replace(p, spend=rate * p.spend) for p in market.providers),
+        providers=tuple(p.costs_scaled(rate) for p in market.providers),
         max_budget=rate * market.max_budget,
     )
     people = [

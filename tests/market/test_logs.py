@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqsolver import MarketError
-from eqsolver.market import Sampled, read_logs
+from eqsolver.market import Provider, Sampled, read_logs
+from eqsolver.technology import curves, rules
 
 GOOD = b'{"id": "x", "attempts": [1, 0], "mean_cost": 0.5}\n'
 
@@ -35,7 +36,6 @@ def only(odds: object) -> tuple[list[int], list[int]]:
         '{"id": "x", "attempts": [0, 1, 1], "mean_cost": 2}',
         '{"id": "x", "attempts": [false, true, 1], "mean_cost": 2.0}',
         '{"id": "x", "attempts": 3, "successes": 2, "mean_cost": 2.0}',
-        '{"id": "x", "attempts": [0, 1, 1], "costs": [1, 2, 3]}',
         '{"id": "x", "attempts": 3, "successes": 2, "costs": [1, 2, 3], "mean_cost": 2.0000001}',
         '{"id": "x", "attempts": [0, 1, 1], "successes": 2, "mean_cost": 2, "model": {"any": ["thing"]}}',
         '\ufeff{"id": "x", "attempts": [0, 1, 1], "mean_cost": 2}\r\n\r\n  \n',
@@ -72,15 +72,15 @@ WRONG = {
     "contradiction": ('{"id": "x", "attempts": [1], "successes": 0, "mean_cost": 1}', ["successes = 0", "hold 1"]),
     "no cost": ('{"id": "x", "attempts": [1]}', ["mean_cost is missing"]),
     "cost null": ('{"id": "x", "attempts": [1], "mean_cost": null}', ["mean_cost is missing"]),
-    "cost zero": ('{"id": "x", "attempts": [1], "mean_cost": 0}', ["mean_cost = 0", "greater than 0"]),
-    "cost negative": ('{"id": "x", "attempts": [1], "mean_cost": -2.5}', ["mean_cost = -2.5", "greater than 0"]),
+    "cost zero": ('{"id": "x", "attempts": [1], "mean_cost": 0}', ["mean_cost = 0", "greater than 0", "--free deepseek"]),
+    "cost negative": ('{"id": "x", "attempts": [1], "mean_cost": -2.5}', ["mean_cost = -2.5", "at least 0"]),
     "cost NaN": ('{"id": "x", "attempts": [1], "mean_cost": NaN}', ["mean_cost = nan", "finite"]),
     "cost Infinity": ('{"id": "x", "attempts": [1], "mean_cost": Infinity}', ["mean_cost = inf", "finite"]),
     "cost 1e400": ('{"id": "x", "attempts": [1], "mean_cost": 1e400}', ["mean_cost = inf", "finite"]),
     "cost 10**400": (f'{{"id": "x", "attempts": [1], "mean_cost": {10**400}}}', ["mean_cost = "]),
     "cost text": ('{"id": "x", "attempts": [1], "mean_cost": "1"}', ["mean_cost = '1'", "number"]),
     "cost true": ('{"id": "x", "attempts": [1], "mean_cost": true}', ["mean_cost = True", "number"]),
-    "costs zero": ('{"id": "x", "attempts": [1, 0], "costs": [1, 0]}', ["costs entry 2 = 0", "greater than 0"]),
+    "costs zero": ('{"id": "x", "attempts": [1, 0], "costs": [1, 0]}', ["costs = 0", "greater than 0", "--free deepseek"]),
     "costs short": ('{"id": "x", "attempts": [1, 0], "costs": [1]}', ["costs has 1 entries", "2 attempts"]),
     "costs not a list": ('{"id": "x", "attempts": [1, 0], "costs": 1}', ["costs = 1", "list"]),
     "costs overflow": ('{"id": "x", "attempts": [1, 0], "costs": [1e308, 1e308]}', ["costs are too large"]),
@@ -229,3 +229,42 @@ def test_no_bytes_raise_anything_but_a_market_error_of_one_line(
         return
     assert "a.jsonl" in told
     assert told.isprintable()
+
+
+def test_failed_and_successful_attempts_have_costs_of_their_own_where_each_is_logged(tmp_path: Path) -> None:
+    lines = [
+        '{"id": "both", "attempts": [0, 1, 1, 0], "costs": [1, 2, 3, 5]}',
+        '{"id": "solved", "attempts": [1, 1], "costs": [2, 4]}',
+        '{"id": "failed", "attempts": [0, 0], "costs": [2, 6]}',
+        '{"id": "counted", "attempts": 3, "successes": 1, "mean_cost": 2, "mean_cost_failed": 7}',
+        '{"id": "alike", "attempts": 3, "successes": 1, "costs": [1, 2, 3]}',
+    ]
+    (sold,) = read_logs([written(tmp_path, a="\n".join(lines))]).providers
+    assert sold.spend.tolist() == [2.5, 3.0, 4.0, 2.0, 2.0]
+    assert sold.spend_if_failed.tolist() == [3.0, 3.0, 4.0, 7.0, 2.0]
+    np.testing.assert_allclose(sold.mean_spend, [2.75, 3.0, 4.0, 16 / 3, 2.0])
+
+
+def test_expected_spend_by_outcome_is_the_mean_over_all_orders_of_the_logged_attempts(tmp_path: Path) -> None:
+    """8.25 for two attempts; the mean cost times the expected number of attempts would say 9.375."""
+    logged = [([1, 1], [1, 1]), ([1, 0], [1, 10]), ([0, 1], [10, 1]), ([0, 0], [10, 10])]
+    lines = [json.dumps({"id": str(x), "attempts": solved, "costs": costs}) for x, (solved, costs) in enumerate(logged)]
+    market = read_logs([written(tmp_path, a="\n".join(lines))])
+    terms = rules(market, overrun="never", max_budget=100.0)
+    _, F = curves(market.providers[0], np.array([20.0]), terms)
+    assert market.weights @ F[:, 0] == pytest.approx(8.25)
+
+
+def test_a_free_provider_is_declared(tmp_path: Path) -> None:
+    folder = written(tmp_path, dear='{"id": "x", "attempts": [0, 1], "mean_cost": 2}', own='{"id": "x", "attempts": [0, 1, 0]}')
+    with pytest.raises(MarketError, match="mean_cost is missing"):
+        read_logs([folder])
+    market = read_logs([folder], free=["own"])
+    assert market.providers[1].free
+    assert market.providers[1].spend.tolist() == [0.0]
+    with pytest.raises(MarketError, match="no log of 'other'"):
+        read_logs([folder], free=["other"])
+    with pytest.raises(MarketError, match="cost 2 of a provider that is said to be free"):
+        read_logs([folder], free=["own", "dear"])
+    with pytest.raises(MarketError, match="must be 0: the provider is declared free"):
+        Provider(name="own", odds=market.providers[1].odds, spend=[1.0], free=True)

@@ -61,7 +61,7 @@ def test_with_one_class_the_cheaper_verified_solution_is_bought_first(
             )
     levels = sorted(set(reach.values()) | set(paths) - {0})
     levels = [u for u, after in zip(levels, [*levels[1:], sp.Integer(2)], strict=True) if after - u > sp.Rational(1, 10**9)]
-    solution = solve(market, levels=[float(u) for u in levels], allocation="attempts")
+    solution = solve(market, levels=[float(u) for u in levels], allot="attempts")
     for at, u in enumerate(levels):
         price = min((offer[x] for x in offer if reach[x] >= u), default=None)
         cost = min(cost for solved, cost in paths.items() if solved >= u)
@@ -73,8 +73,8 @@ def test_with_one_class_the_cheaper_verified_solution_is_bought_first(
             assert solution.schedule.policy.resale.margin[at] == pytest.approx(float(1 - cost / price), abs=1e-10)
 
 
-@pytest.mark.parametrize("allocation", ["budget", "attempts"])
-def test_textbook_specialists_cost_and_earn_what_the_closed_form_says(allocation: str) -> None:
+@pytest.mark.parametrize("allot", ["money", "attempts"])
+def test_textbook_specialists_cost_and_earn_what_the_closed_form_says(allot: str) -> None:
     market = load(MODELS / "textbook-specialists.toml")
     price = sp.Rational(1, 2) * 1 + sp.Rational(1, 2) * (1 - r**k) / (1 - r)  # own class and the other, r = 1 - p
     assert sp.simplify(sp.expand(price - (1 + r * (1 - r ** (k - 1)) / (2 * (1 - r)))) * (1 - r)) == 0
@@ -82,7 +82,7 @@ def test_textbook_specialists_cost_and_earn_what_the_closed_form_says(allocation
     eighth = {r: sp.Rational(7, 8)}
     ks = range(1, 9)
     tops = [1 - sp.Rational(7, 8) ** n / 2 for n in ks]
-    solution = solve(market, levels=[*(float(u) for u in tops), 1.0], allocation=allocation)
+    solution = solve(market, levels=[*(float(u) for u in tops), 1.0], allot=allot)
     resale = solution.schedule.policy.resale
     cascade = solution.cascade_per_level.resale
     for at, n in enumerate(ks):
@@ -106,7 +106,7 @@ def test_textbook_bertrand_leaves_margins_only_where_one_twin_cannot_reach() -> 
     market = load(MODELS / "textbook-bertrand.toml")
     half, dear = sp.Rational(1, 2), sp.Rational(1, 4)
     levels = [1 - half**n for n in range(1, 5)]
-    by_attempts = solve(market, levels=[float(u) for u in levels], allocation="attempts")
+    by_attempts = solve(market, levels=[float(u) for u in levels], allot="attempts")
     strong = (sp.Integer(2) / (1 - dear)) * (1 - dear**2)
     price = [2 * levels[0], 2 * levels[1], strong, strong]
     cost = [2 * u for u in levels]
@@ -123,7 +123,7 @@ def test_textbook_bertrand_leaves_margins_only_where_one_twin_cannot_reach() -> 
     by_budget = solve(market, levels=[float(u) for u in levels])
     np.testing.assert_allclose(by_budget.offers.market_price, np.array(cost, dtype=float), rtol=1e-12)
     np.testing.assert_allclose(by_budget.schedule.policy.resale.margin, 0, atol=1e-12)
-    above = solve(market, levels=[0.97], allocation="attempts")
+    above = solve(market, levels=[0.97], allot="attempts")
     left = half**4
     assert above.schedule.policy.resale.buy_cost[0] == pytest.approx(float(2 * (1 - left) + left * 2), rel=1e-12)
     assert np.isnan(above.schedule.policy.resale.margin[0])

@@ -50,7 +50,7 @@ def test_what_was_fitted_to_luck_earns_less_elsewhere() -> None:
 def test_a_margin_paid_is_that_of_the_margins_matrix() -> None:
     """Losses and levels that are not reached included; the last threshold is let out up to the cap."""
     market = replace(luck(), max_budget=2.5)
-    terms = rules(market)
+    terms = rules(market, overrun="never")
     made = build(market, terms, all_steps(market, terms))
     reach = max(float(step.profile(market.weights).solved[-1]) for step in made.steps)
     u = np.linspace(reach - 0.05, reach, LEVELS)

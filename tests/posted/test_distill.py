@@ -57,7 +57,7 @@ def test_students_come_by_tokens_and_the_longer_taught_earns_more() -> None:
     np.testing.assert_allclose(found.levels[[0, -1]], [found.teacher_alone[0, -1] - 0.1, found.teacher_alone[0, -1]])
 
 
-@pytest.mark.parametrize("how", [{}, {"allocation": "attempts"}, {"accounting": "budget"}, {"on_sale": True}])
+@pytest.mark.parametrize("how", [{}, {"allot": "attempts"}, {"overrun": "cut"}, {"on_sale": True}])
 def test_a_pair_earns_what_solve_says_of_it(how: dict) -> None:
     """On sale a pair is an ordinary market. Private, it is one wherever the student could not undersell the teacher."""
     found = distill(FAMILY, bootstrap=0, points=80, **how)
@@ -100,7 +100,7 @@ def test_the_order_of_providers_does_not_matter(order: list[int], how: dict) -> 
 def test_a_student_that_is_the_teacher_itself_earns_nothing(on_sale: bool) -> None:
     twin = replace(TEACHER, name="twin", distillation_tokens=1e6, marginal_cost=0.5)
     market = replace(FAMILY, providers=(TEACHER, twin))
-    (one,) = distill(market, bootstrap=30, allocation="attempts", on_sale=on_sale, token_price=1.0).students
+    (one,) = distill(market, bootstrap=30, allot="attempts", on_sale=on_sale, token_price=1.0).students
     assert one.mean_margin == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(one.mean_margins, 0, atol=1e-9)
     np.testing.assert_allclose(one.teacher_revenue["with"], one.teacher_revenue["without"], rtol=1e-12)
@@ -146,7 +146,7 @@ def test_tokens_pay_back_after_cost_over_profit_per_solved_problem() -> None:
 def test_a_bootstrap_of_alike_problems_has_no_spread() -> None:
     """On problems that are all alike every resample is the market itself, so every refit is the fit."""
     alike = tuple(replace(p, odds=Geometric(success=np.full(12, p.odds.success.mean()))) for p in FAMILY.providers)
-    found = distill(replace(FAMILY, providers=alike), bootstrap=25, allocation="attempts")
+    found = distill(replace(FAMILY, providers=alike), bootstrap=25, allot="attempts")
     for one in found.students:
         np.testing.assert_allclose(one.mean_margins, one.mean_margin, rtol=1e-9)
     np.testing.assert_allclose(found.fit.slopes, found.fit.slope, rtol=1e-9)

@@ -36,7 +36,7 @@ def figures(found: Entry) -> dict:
     return {key: value for key, value in found.to_dict().items() if key not in ("options", "market", "cascade")}
 
 
-@pytest.mark.parametrize("how", [{}, {"allocation": "attempts"}, {"accounting": "budget"}])
+@pytest.mark.parametrize("how", [{}, {"allot": "attempts"}, {"overrun": "cut"}])
 def test_shares_add_to_one_and_prices_never_rise(how: dict) -> None:
     found = enter(MARKET, "new", **FAST, **how)
     price = found.price
@@ -73,7 +73,7 @@ def test_without_arbitrage_it_earns_once_its_cost_is_below_the_market_somewhere(
     rivals = (provider("a", [0.25, 0.5, 0.75], 1.0), provider("b", [0.75, 0.25, 0.5], 1.25))
     market = Market(name="m", providers=(*rivals, provider("new", success, spend)), weights=[0.25, 0.25, 0.5], max_attempts=4)
     levels = np.linspace(0.1, 0.9, 9)
-    found = enter(market, "new", levels=levels, allocation="attempts", capability=(1e-3, 1e3, 4))
+    found = enter(market, "new", levels=levels, allot="attempts", capability=(1e-3, 1e3, 4))
     cost = found.solved["with_entrant"].offers.cost
     sold = np.isfinite(cost[2]) & np.isfinite(cost[:2].min(axis=0))
     ratio = np.min(cost[2][sold] / cost[:2].min(axis=0)[sold]) if sold.any() else np.nan
@@ -93,7 +93,7 @@ def test_two_that_differ_in_cost_only_compete_on_it_with_arbitrage_and_without()
     market = Market(
         name="alike", providers=(provider("old", odds, 1.0), provider("new", odds, 2.0)), weights=[1], max_attempts=6
     )
-    found = enter(market, "new", levels=[0.5, 0.75], allocation="attempts", capability=(0.1, 30.0, 6))
+    found = enter(market, "new", levels=[0.5, 0.75], allot="attempts", capability=(0.1, 30.0, 6))
     for case, one in found.earliest.items():
         assert 2.0 <= one.capability <= 2.0 * 1.011, case
         assert not one.at_lowest
@@ -185,13 +185,13 @@ def test_what_makes_no_sense_is_told(how: dict, told: str) -> None:
 
 def test_the_steps_of_an_entrant_twice_as_capable_cost_half() -> None:
     """What `capability` means: attempts, not odds, get cheaper; at equal attempts pass is the same and the bill is halved."""
-    terms = rules(MARKET, allocation="attempts")
+    terms = rules(MARKET, allot="attempts")
     twice = replace(MARKET.providers[1], spend=MARKET.providers[1].spend / 2)
     halves = all_steps(replace(MARKET, providers=(twice,)), terms)[0].profile(MARKET.weights)
     plain = all_steps(MARKET, terms)[1].profile(MARKET.weights)
     np.testing.assert_allclose(halves.solved, plain.solved)
     np.testing.assert_allclose(2 * halves.spent, plain.spent)
-    found = enter(MARKET, "new", **{**FAST, "allocation": "attempts", "capability": (2.0, 2.0, 1)})
+    found = enter(MARKET, "new", **{**FAST, "allot": "attempts", "capability": (2.0, 2.0, 1)})
     cheap = solve(replace(MARKET, providers=(MARKET.providers[0], twice, MARKET.providers[2])), levels=FAST["levels"],
-                  allocation="attempts", points=30)  # fmt: skip
+                  allot="attempts", points=30)  # fmt: skip
     np.testing.assert_allclose(found.shares["without_arbitrage"], np.mean(cheap.offers.seller[cheap.offers.seller >= 0] == 1))

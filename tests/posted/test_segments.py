@@ -49,7 +49,7 @@ def test_without_an_arbitrageur_segments_add_up_to_the_levels_spanned() -> None:
 @settings(max_examples=20, deadline=None)
 @given(scale=st.sampled_from([1e-9, 1e6]), swap=st.booleans())
 def test_the_unit_of_money_and_the_order_of_providers_do_not_matter(scale: float, swap: bool) -> None:
-    providers = tuple(replace(p, spend=scale * p.spend) for p in PLAIN.providers)[:: -1 if swap else 1]
+    providers = tuple(p.costs_scaled(scale) for p in PLAIN.providers)[:: -1 if swap else 1]
     other = replace(PLAIN, providers=providers, max_budget=6.0 * scale)
     one, two = solve(PLAIN, levels=LEVELS), solve(other, levels=LEVELS)
     for key in ("without", "with"):

@@ -58,28 +58,34 @@ def lines_with(text: str, start: str) -> list[str]:
 
 def test_a_policy_is_said_as_a_broker_would_act_on_it() -> None:
     names = ("gpt5mini", "deepseek")
-    said = words([(0, 0.081), (1, 0.92)], names, "USD", "budget")
+    said = words([(0, 0.081), (1, 0.92)], names, "USD", "money")
     assert said == "up to $0.0810 on gpt5mini, then up to $0.920 on deepseek"
     sequence = [(1, 0.1), (0, 0.02), (1, 0.25)]
-    assert words(sequence, names, "USD", "budget") == (
+    assert words(sequence, names, "USD", "money") == (
         "up to $0.100 on deepseek, then up to $0.0200 on gpt5mini, then up to $0.250 on deepseek"
     )
-    assert words([(0, 3e8)], names, "FLOP", "budget") == "up to 3.00e+08 FLOP on gpt5mini"
+    assert words([(0, 3e8)], names, "FLOP", "money") == "up to 3.00e+08 FLOP on gpt5mini"
     assert (
         words([(0, 1), (1, 2)], names, "FLOP", "attempts") == "up to 1 attempt on gpt5mini, then up to 2 attempts on deepseek"
     )
-    assert words([(0, 0.0), (1, float("inf"))], names, "USD", "budget") == "as much as it takes on deepseek"
-    assert words([(0, 0.0)], names, "USD", "budget") == words([], names, "USD", "budget") == "nothing is bought"
+    assert words([(0, 0.0), (1, float("inf"))], names, "USD", "money") == "as much as it takes on deepseek"
+    single = (0.02, 0.0)
+    assert (
+        words([(0, 0.02), (1, 0.02)], names, "USD", "money", single)
+        == "one attempt on gpt5mini, then up to $0.0200 on deepseek"
+    )
+    assert words([(0, 0.10125)], names, "USD", "money", single) == "up to $0.10125 on gpt5mini", "no digit that matters is lost"
+    assert words([(0, 0.0)], names, "USD", "money") == words([], names, "USD", "money") == "nothing is bought"
 
 
 def test_every_policy_is_put_into_words(solution: Solution) -> None:
     text = shown(solution)
     for title, said in {
-        "Evaluated cascade": "up to $1.00 on cheap, then up to $5.00 on strong",
-        "Single cascade": "up to $3.00 on strong, then up to $3.00 on cheap",
-        "At 80.0 %, best schedule": "up to $3.00 on strong",
-        "At 85.0 %, best cascade": "up to $3.00 on strong, then up to $1.00 on cheap",
-        "At 85.0 %, best schedule": "up to $3.00 on strong, then up to $1.00 on cheap",
+        "Evaluated cascade": "one attempt on cheap, then up to $5.00 on strong",
+        "Single cascade": "one attempt on strong, then up to $5.50 on cheap",
+        "At 80.0 %, best schedule": "one attempt on strong",
+        "At 85.0 %, best cascade": "one attempt on strong, then one attempt on cheap",
+        "At 85.0 %, best schedule": "one attempt on strong, then one attempt on cheap",
     }.items():
         assert [line.removeprefix(title).strip() for line in lines_with(text, f"{title} ")] == [said]
 
@@ -90,14 +96,14 @@ def test_a_schedule_that_returns_to_a_provider_is_said_as_the_sequence_it_is() -
     b = Provider(name="b", odds=Geometric(success=[0.1, 0.9]), spend=[1.5, 1.5])
     market = Market(name="returns", providers=(a, b), weights=[0.5, 0.5], max_budget=4.0)
     solution = solve(market, levels=[0.94])
-    said = "up to $1.00 on a, then up to $1.50 on b, then up to $2.00 on a"
+    said = "one attempt on a, then one attempt on b, then up to $2.00 on a"
     path = solution.schedule.policy.paths[0]
-    assert words(path, market.names, "USD", "budget") == said
+    assert words(path, market.names, "USD", "money", solution.one_attempt) == said
     page = shown(solution)
     assert lines_with(page, "At 94.0 %, best schedule")[0].endswith(said)
     assert "Where a schedule returns to a provider, the amount is the total allotted to it so far." in page
     document = json.loads(to_json(solution))["schedule"]["sequence"][0]
-    assert document == [{"provider": name, "budget": upto} for name, upto in (("a", 1.0), ("b", 1.5), ("a", 2.0))]
+    assert document == [{"provider": name, "budget": upto} for name, upto in (("a", 1.0), ("b", 1.0), ("a", 2.0))]
 
 
 def test_tables_show_each_policy_side_by_side_and_a_dash_where_nothing_reaches(solution: Solution) -> None:
@@ -123,7 +129,8 @@ def test_money_is_said_in_the_unit_of_the_market() -> None:
     text = shown(solve(two("FLOP"), levels=LEVELS[:2]))
     assert "$" not in text
     assert "USD" not in text
-    assert "up to 3.00 FLOP on strong, then up to 1.00 FLOP on cheap" in text
+    assert "one attempt on strong, then one attempt on cheap" in text
+    assert "up to 5.50 FLOP on cheap" in text
     assert lines_with(text, "85.0")[0].split() == ["85.0", "—", "3.60", "3.60", "strong"]
 
 
@@ -193,7 +200,7 @@ CASES = {
     "one level": lambda: solve(two(), levels=[0.85]),
     "no market price": lambda: solve(two(), levels=[0.965, 0.999]),
     "FLOP": lambda: solve(two("FLOP")),
-    "attempts": lambda: solve(replace(two(), max_attempts=2, arbitrageurs=()), allocation="attempts"),
+    "attempts": lambda: solve(replace(two(), max_attempts=2, arbitrageurs=()), allot="attempts"),
     "one provider": lambda: solve(replace(two(), arbitrageurs=()), providers=["strong"]),
 }
 

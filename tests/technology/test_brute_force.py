@@ -69,7 +69,10 @@ def paths_do_what_they_say(solution: Solution, by_luck: Tiny) -> None:
         for u, path, units in zip(solution.levels, outcome.paths, outcome.resale.units.T, strict=True):
             if not np.isfinite(units).all():
                 continue
-            blocks = [(i, Fraction(b)) for i, b in path]
+            assert sum(max((b for j, b in path if j == i), default=0.0) for i in range(by_luck.sellers)) <= by_luck.cap or not (
+                by_luck.by_budget
+            )
+            blocks = by_luck.placed([(i, Fraction(b)) for i, b in path])
             solved, spent = by_luck.run(blocks)
             assert float(solved) >= u - 2e-12
             np.testing.assert_allclose(units, [float(s) for s in spent], rtol=1e-9, atol=1e-11)
@@ -209,4 +212,8 @@ def test_a_cap_below_the_cost_of_an_attempt_excludes_a_provider() -> None:
     dear = Provider(name="dear", odds=Sampled(attempts=[2], successes=[2]), spend=[9.0])
     cheap = Provider(name="cheap", odds=Sampled(attempts=[2], successes=[1]), spend=[1.0])
     market = Market(name="cap", providers=(dear, cheap), weights=[1.0], max_budget=8.0)
-    np.testing.assert_allclose(solve(market, levels=[0.5, 1.0]).schedule.policy.resale.buy_cost, [1.0, 1.5])
+    for overrun in ("cut", "never"):
+        found = solve(market, levels=[0.5, 1.0], overrun=overrun)
+        np.testing.assert_allclose(found.schedule.policy.resale.buy_cost, [1.0, 1.5])
+    finished = solve(market, providers=["dear"], levels=[1.0])
+    np.testing.assert_allclose(finished.schedule.policy.resale.buy_cost, [9.0])  # what has begun is finished, and paid

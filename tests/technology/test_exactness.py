@@ -12,7 +12,18 @@ from oracles import exact, tiny
 from tiny_markets import RULES, markets
 
 from eqsolver.market import Geometric, Market, Provider, Sampled
-from eqsolver.technology import Cascade, all_steps, curves, evaluate, expected_tries, rules, survival, walk
+from eqsolver.technology import (
+    Cascade,
+    all_steps,
+    curves,
+    evaluate,
+    expected_tries,
+    placed,
+    positions,
+    rules,
+    survival,
+    walk,
+)
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -27,7 +38,7 @@ def test_survival_and_spend_of_logs_equal_the_draws_without_replacement(n: int, 
         weights=[1.0],
         max_attempts=n + 3,
     )
-    by_luck, k = tiny(market, allocation="attempts"), np.arange(n + 4.0)[None, :]
+    by_luck, k = tiny(market, allot="attempts"), np.arange(n + 4.0)[None, :]
     S = survival(market.providers[0].odds, k)
     np.testing.assert_allclose(S[0], [float(by_luck.unsolved(0, 0, int(j))) for j in k[0]], **EXACT)
     tries = expected_tries(market.providers[0].odds, k, S)[0]
@@ -77,7 +88,7 @@ def test_attempts_that_are_not_listed_solve_and_cost_nothing_that_can_be_told(
     p = [Fraction(e, 8) for e in eighths]
     sold = Provider(name="a", odds=Geometric(success=[float(x) for x in p]), spend=[w / 2 for w in halves])
     market = Market(name="long", providers=(sold,), weights=[0.25, 0.75], max_attempts=attempts)
-    (listed,) = all_steps(market, rules(market, allocation="attempts"))
+    (listed,) = all_steps(market, rules(market, allot="attempts"))
     profile = listed.profile(market.weights)
     unsolved = [(1 - x) ** attempts for x in p]
     spent = [Fraction(w, 2) * (1 - S) / x for w, S, x in zip(halves, unsolved, p, strict=True)]
@@ -137,8 +148,9 @@ def test_pass_and_units_of_any_path_equal_the_enumeration_of_its_decision_tree(
 ) -> None:
     by_luck, terms = tiny(market, **how), rules(market, **how)
     path = data.draw(paths(market, how))
-    walked = walk(market, all_steps(market, terms), [(i, float(b)) for i, b in path])
-    solved, units = by_luck.run(path)
+    listed = all_steps(market, terms)
+    walked = walk(market, listed, positions(terms, listed, [(i, float(b)) for i, b in path]))
+    solved, units = by_luck.run(by_luck.placed(path))
     assert walked.solved[-1] == pytest.approx(float(solved), abs=1e-12)
     np.testing.assert_allclose(walked.units[-1], [float(u) for u in units], **EXACT)
     assert (np.diff(walked.solved) >= -1e-15).all()
@@ -159,10 +171,11 @@ def test_an_evaluated_cascade_buys_each_level_with_its_shortest_prefix(data: st.
         )
         left -= t if by_luck.by_budget else 0
         thresholds.append(t)
+    thresholds = [b for _, b in by_luck.placed(list(zip(order, thresholds, strict=True)))]
     prefixes = [(Fraction(0), [Fraction(0)] * by_luck.sellers)]
     for stage, (i, t) in enumerate(zip(order, thresholds, strict=True)):
         before = list(zip(order[:stage], thresholds[:stage], strict=True))
-        fine = {k * by_luck.use(i, x) for x in range(by_luck.kinds) for k in range(1, by_luck.bought(i, x, t) + 1)}
+        fine = {by_luck.at(i, x, k) for x in range(by_luck.kinds) for k in range(by_luck.bought(i, x, t))}
         prefixes += [by_luck.run([*before, (i, b)]) for b in sorted(fine)]
     levels = np.array([0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0])
     cascade = Cascade(order=tuple(order), thresholds=tuple(float(t) for t in thresholds))
@@ -185,12 +198,37 @@ def test_a_tenth_fits_three_times_into_three_tenths() -> None:
             weights=[1.0],
             max_budget=b,
         )
-        terms = rules(market)
+        terms = rules(market, overrun="never")
         S, F = curves(market.providers[0], np.array([b]), terms)
         (listed,) = all_steps(market, terms)
         assert S[0, 0] == pytest.approx(0.5**k)
         assert F[0, 0] == pytest.approx(2 * w * (1 - 0.5**k), abs=1e-15)
         assert listed.at.size == k
+
+
+def test_finished_attempts_begin_while_less_than_the_allotment_is_spent() -> None:
+    for w, b, k in [
+        (0.1, 0.3, 3),
+        (0.1, 0.7, 7),
+        (0.07, 0.21, 3),
+        (0.3, 0.3, 1),
+        (0.3, 0.31, 2),
+        (0.3, 1e-9, 1),
+        (1e-6, 3e-6, 3),
+    ]:
+        market = Market(
+            name="cents",
+            providers=(Provider(name="a", odds=Geometric(success=[0.5]), spend=[w]),),
+            weights=[1.0],
+            max_budget=b,
+        )
+        terms = rules(market)
+        (listed,) = all_steps(market, terms)
+        assert listed.at.size == k
+        ((_, position),) = positions(terms, (listed,), [(0, b)])
+        S, F = curves(market.providers[0], np.array([0.0, position]), terms)
+        np.testing.assert_allclose(S[0], [1.0, 0.5**k])
+        np.testing.assert_allclose(F[0], [0.0, 2 * w * (1 - 0.5**k)], rtol=1e-12)
 
 
 def test_attempts_that_cannot_succeed_are_paid_for_before_the_next_provider_is_asked() -> None:
@@ -204,9 +242,13 @@ def test_attempts_that_cannot_succeed_are_paid_for_before_the_next_provider_is_a
         weights=[0.5, 0.5],
         max_budget=8.0,
     )
-    terms = rules(market)
+    terms = rules(market, overrun="never")
     cascade = Cascade(order=(0, 1), thresholds=(5.0, 1.0))
     found = evaluate(market, terms, all_steps(market, terms), cascade, np.array([1.0]))
+    np.testing.assert_allclose(found.units, [[0.5 * 1 + 0.5 * 5, 0.5]])
+    terms = rules(market)
+    listed = all_steps(market, terms)
+    found = evaluate(market, terms, listed, placed(terms, listed, cascade), np.array([1.0]))
     np.testing.assert_allclose(found.units, [[0.5 * 1 + 0.5 * 5, 0.5]])
 
 
@@ -222,7 +264,7 @@ def test_monte_carlo_agrees() -> None:
         max_budget=8.0,
     )
     path = [(0, 1.0), (1, 4.0), (0, 2.5)]
-    walked = walk(market, all_steps(market, rules(market)), path)
+    walked = walk(market, all_steps(market, rules(market, overrun="never")), path)
     rng, draws = np.random.default_rng(1), 30_000
     solved, units = np.zeros(draws), np.zeros((draws, 2))
     for d in range(draws):

@@ -24,7 +24,7 @@ def market() -> Market:
 
 def grown() -> tuple[Market, Wide, Growth]:
     one = market()
-    terms = rules(one)
+    terms = rules(one, overrun="never")
     made = wide(one, terms, all_steps(one, terms), tuple(range(5)), points=None, tolerance=1e-3, levels=None)
     return one, made, Growth(made, np.array([0.3, 0.6]))
 
@@ -43,7 +43,7 @@ def test_growing_never_makes_anything_dearer_and_stops_saving() -> None:
 
 def test_grown_policies_cost_little_more_than_those_of_a_product_grid_of_all_providers() -> None:
     one, made, growth = grown()
-    terms = rules(one)
+    terms = rules(one, overrun="never")
     prices = np.array([0.6, 1.4, 0.8, 1.2, 1.0])
     growth.grow(prices[None])
     found = growth.found()

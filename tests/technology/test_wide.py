@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import DATA, needs_logs
+from tiny_markets import RULES
 
 from eqsolver import load, solve
 from eqsolver._base import FloatArray
@@ -37,7 +38,7 @@ def random_market(seed: int, providers: int, by_attempts: bool) -> Market:
 
 def both_ways(market: Market, by_attempts: bool) -> tuple[Technology, Wide, FloatArray]:
     """The whole product grid, the paths grown without it, and 25 levels up to the reach."""
-    terms = rules(market, allocation="attempts" if by_attempts else "budget")
+    terms = rules(market, allot="attempts" if by_attempts else "money")
     steps = all_steps(market, terms)
     everyone = tuple(range(len(market.providers)))
     exact = grid_technology(market, terms, steps, everyone, points=max(s.at.size for s in steps) + 1)
@@ -82,9 +83,9 @@ def paths(draw: st.DrawFn, providers: int) -> tuple[Block, ...]:
 @given(
     data=st.data(),
     seed=st.integers(0, 20),
-    how=st.sampled_from([("budget", "attempts"), ("budget", "budget"), ("attempts", "attempts")]),
+    how=RULES,
 )
-def test_the_bill_of_a_path_is_that_of_its_walk(data: st.DataObject, seed: int, how: tuple[str, str]) -> None:
+def test_the_bill_of_a_path_is_that_of_its_walk(data: st.DataObject, seed: int, how: dict) -> None:
     market = random_market(seed, 3, by_attempts=False)
     if data.draw(st.booleans()):
         rng = np.random.default_rng(seed)
@@ -94,7 +95,7 @@ def test_the_bill_of_a_path_is_that_of_its_walk(data: st.DataObject, seed: int, 
             for p in market.providers
         )
         market = Market(name="logs", providers=tuple(logs), weights=market.weights, max_budget=100.0)
-    terms = rules(market, allocation=how[0], accounting=how[1], max_budget=100.0, max_attempts=50)
+    terms = rules(market, **how, max_budget=100.0, max_attempts=50)
     steps = all_steps(market, terms)
     path, prices = data.draw(paths(3)), np.array([1.0, 0.5, 2.0])
     solved, cost = tolls(market, steps, path, prices)
