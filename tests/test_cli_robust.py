@@ -68,7 +68,7 @@ def test_a_floor_has_its_own_keys_and_an_infeasible_one_ends_with_one(logs: Path
     assert {"nominal_spend", "worst_case_spend", "worst_case_pass", "largest_floor"} <= set(found)
     assert not {"nominal_margin", "worst_case_margin"} & set(found)
     assert len(found["scenarios"]) == 20
-    done = run("robust", logs, "--floor", "0.99", "--set", "worst", *QUICK)
+    done = run("robust", logs, "--floor", "0.99", "--set", "worst", "--overrun", "never", *QUICK)
     assert done.exit_code == 1
     assert "largest feasible floor" in done.stderr
 
@@ -116,7 +116,10 @@ def test_a_mixture_that_only_abstains_is_not_written(logs: Path, tmp_path: Path)
         (("--domains", "attempts"), "must be text or a number"),
         (("--resamples", "problems:1000000000"), "with n from 2 to 100000"),
         (("--domains", "^[a-z]+", "--max-budget", "-3"), "max_budget = -3"),
-        (("--domains", "^[a-z]+", "--max-budget", "1e-9"), "no provider in access ever solves a problem within the cap"),
+        (
+            ("--domains", "^[a-z]+", "--max-budget", "1e-9", "--overrun", "cut"),
+            "no provider in access ever solves a problem within the cap",
+        ),
     ],
 )
 def test_bad_usage_of_robust_is_said_in_one_line_with_exit_code_two(logs: Path, options: tuple[str, ...], told: str) -> None:
