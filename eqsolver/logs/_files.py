@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -24,9 +24,9 @@ def files_of(path: Path) -> list[Path]:
         if path.is_dir():
             inside = (found for found in path.rglob("*") if found.is_file())
             return sorted(f for f in inside if not any(part.startswith(".") for part in f.relative_to(path).parts))
-        path.open("rb").close()
     except OSError as error:
-        raise fault(path, "no such file or folder" if isinstance(error, FileNotFoundError) else str(error.strerror)) from None
+        raise fault(path, str(error.strerror)) from None
+    _opened(path).close()
     return [path]
 
 
@@ -39,7 +39,8 @@ def matching(files: Files, pattern: str) -> list[Path]:
 def whole(path: Path) -> Any:
     """The value in a JSON file."""
     try:
-        return orjson.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        with _opened(path) as file:
+            return orjson.loads(file.read().removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise fault(path, f"not valid JSON: {error}; is the file cut off?") from None
 
@@ -78,8 +79,15 @@ def records(path: Path) -> Iterator[tuple[str, Any]]:
                 yield (f"[{number}]" if isinstance(found, list) else "$"), entry
 
 
+def _opened(path: Path, *, text: bool = False) -> IO[Any]:
+    try:
+        return path.open(encoding="utf-8-sig", newline="") if text else path.open("rb")
+    except OSError as error:
+        raise fault(path, "no such file or folder" if isinstance(error, FileNotFoundError) else str(error.strerror)) from None
+
+
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
-    with path.open("rb") as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if line.isspace():
@@ -92,7 +100,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     csv.field_size_limit(sys.maxsize)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with _opened(path, text=True) as file:
         try:
             table = csv.DictReader(file, delimiter=delimiter(path), restkey="", strict=True)
             for number, row in enumerate(table, 2):
@@ -118,5 +126,16 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
 def delimiter(path: Path) -> str:
     """What separates the columns of a text table: whichever of comma, semicolon, tab and bar is most frequent in the header."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = file.readline()
-    return max(",;\t|", key=header.count)
+        return max(",;\t|", key=file.readline().count)
+
+
+def header(path: Path) -> list[str]:
+    """Names of a text table's columns."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        names = next(csv.reader(file, delimiter=delimiter(path)), [])
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise fault(path, "row 1", f"the column {name!r} is there twice" if name else "a column has no name")
+    if not names:
+        raise fault(path, "is empty")
+    return names

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eqsolver.logs._files import delimiter, keys
+from eqsolver.logs._files import delimiter, header, keys
 from eqsolver.logs._store import Store, literal, quoted
 from eqsolver.logs._values import NO, PARTIAL, YES, fault, shown
 
@@ -49,8 +49,9 @@ def table(store: Store, path: Path) -> Table:
     if path.suffix == ".parquet":
         relation = f"read_parquet({literal(path)})"
     else:
-        options = f"delim = {literal(delimiter(path))}, quote = '\"', escape = '\"', header = true, all_varchar = true"
-        relation = f"read_csv({literal(path)}, {options}, strict_mode = true, null_padding = false)"
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header(path))
+        options = f"delim = {literal(delimiter(path))}, quote = '\"', escape = '\"', header = true, auto_detect = false"
+        relation = f"read_csv({literal(path)}, {options}, columns = {{{columns}}}, strict_mode = true)"
     types = store.opens(path, relation)
     numeric = frozenset(
         name for name, kind in types.items() if re.match("(U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL|BOOL)", kind)
@@ -125,8 +126,10 @@ def _typed(table: Table, name: str) -> str | None:
     return f"{quoted(name)}::DOUBLE" if name in table.numeric else None
 
 
-def sources(table: Table, columns: Mapping[str, str]) -> dict[str, _Source]:
+def sources(table: Table, columns: Mapping[str, str], per: str | None) -> dict[str, _Source]:
     """Where each column of the attempt table comes from. Raises `MarketError` for columns that are unknown or missing."""
+    if per is not None and not table.has(per):
+        raise fault(table.path, f"--per {per}", f"no column {shown(per)}; the table has {', '.join(table.names)}")
     for column in columns:
         if column not in KNOWN:
             raise fault(f"--map {column}={columns[column]}", f"unknown column; known: {', '.join(KNOWN)}")
@@ -136,7 +139,7 @@ def sources(table: Table, columns: Mapping[str, str]) -> dict[str, _Source]:
     if missing:
         example = ",".join(f"{column}=..." for column in missing)
         raise fault(table.path, f"no column {' nor '.join(missing)}; it has {', '.join(table.names)}; give --map {example}")
-    unknown = [name for name in table.names if name not in KNOWN] if not columns else []
+    unknown = [name for name in table.names if name not in KNOWN] if not columns and not per else []
     if unknown:
         close = difflib.get_close_matches(unknown[0], KNOWN, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}; --map names those that count"
@@ -149,9 +152,7 @@ def selection(table: Table, columns: Mapping[str, str], per: str | None, *, numb
 
     per : column of the attempt that a row (a call) belongs to. numbered : with each row's number in `place`; slow.
     """
-    found = sources(table, columns)
-    if per is not None and not table.has(per):
-        raise fault(table.path, f"--per {per}", f"no column {shown(per)}; the table has {', '.join(table.names)}")
+    found = sources(table, columns, per)
     typed: dict[str, str] = {}
     bad: list[str] = []
     for column in KNOWN:
