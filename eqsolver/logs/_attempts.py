@@ -21,7 +21,7 @@ from eqsolver.logs._preset import read_preset, shipped
 from eqsolver.logs._prices import known_prices, price_list
 from eqsolver.logs._records import Call, Fact, LogOptions, Omitted, Record
 from eqsolver.logs._store import CALL, FACT, Store
-from eqsolver.logs._table import Table, selection, table
+from eqsolver.logs._table import Table, parsed, selection, table
 from eqsolver.logs._traces import Langfuse, OpenTelemetry
 from eqsolver.logs._values import fault
 
@@ -85,7 +85,8 @@ def read_attempts(paths: Sequence[Path], options: LogOptions) -> Iterator[Attemp
         for one, files, _ in chosen:
             attempts.read[one.name if one else TABLE] += len(files)
         _spool(attempts, [(one, files, everything) for one, files, everything in chosen if one is not None])
-        attempts.tables = [table(store, path) for one, files, _ in chosen if one is None for path in files]
+        for n, path in enumerate(path for one, files, _ in chosen if one is None for path in files):
+            attempts.tables.append(parsed(store, table(store, path), options.columns, options.per, n))
         _price(attempts)
         for reason, number in merge(store, options).items():
             attempts.omitted[reason] += number

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eqsolver._errors import MarketError
 from eqsolver.logs._store import Store
 
 Floats = NDArray[np.float64]
@@ -99,7 +100,10 @@ def cells(store: Store, providers: Sequence[str] | None = None) -> Cells:
             columns.append(f"coalesce(sum({what} * {what}) {mine}, 0) AS {what}_squares_{outcome}")
     names = f"provider, problem, min(domain) AS domain, {', '.join(columns)}"
     found = store.arrays(f"SELECT {names} FROM attempts GROUP BY provider, problem")
-    sellers = tuple(sorted(set(found["provider"].tolist()))) if providers is None else tuple(providers)
+    every = sorted(set(found["provider"].tolist()))
+    sellers = tuple(every if providers is None else providers)
+    for unknown in set(sellers) - set(every):
+        raise MarketError(f"providers: no attempts of {unknown!r}; there are {', '.join(every)}")
     wanted = np.isin(found["provider"].astype(str), sellers)
     problems, x = np.unique(found["problem"][wanted].astype(str), return_inverse=True)
     i = np.array([sellers.index(name) for name in found["provider"][wanted]], dtype=np.int64)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eqsolver._errors import MarketError
-from eqsolver.logs._files import records
 from eqsolver.logs._merge import of_table
 from eqsolver.logs._records import LogOptions
 from eqsolver.logs._store import Store
@@ -28,7 +26,10 @@ def check(store: Store, tables: Sequence[Table], options: LogOptions) -> None:
     for place, told in store.rows(f"{impossible} merged WHERE told IS NOT NULL ORDER BY seq LIMIT 1"):
         raise fault(str(place).replace("|", ": "), str(told))
     for one in tables:
-        if _wrong_rows(store, one, options):
+        ((wrong, rows),) = store.rows(f"SELECT count({IMPOSSIBLE}), count(*) FROM ({of_table(one, options)})")
+        if not rows:
+            raise fault(one.path, "holds no attempts")
+        if wrong:
             store.run("SET preserve_insertion_order = true")  # rows are numbered only now: that takes time
             numbered = f"{impossible} ({of_table(one, options, numbered=True)}) WHERE told IS NOT NULL"
             place, told = store.rows(f"{numbered} ORDER BY length(place), place LIMIT 1")[0]
@@ -42,19 +43,6 @@ def check(store: Store, tables: Sequence[Table], options: LogOptions) -> None:
     for (problem,) in store.rows(f"{two} LIMIT 1"):
         told = "is the name of two different problems; choose another with --map problem=PATH, such as hash(vars)"
         raise fault(str(problem), told)
-
-
-def _wrong_rows(store: Store, one: Table, options: LogOptions) -> int:
-    """How many rows of a table cannot be; what cannot even be read is looked for again, row by row, to name its place."""
-    try:
-        ((wrong, rows),) = store.rows(f"SELECT count({IMPOSSIBLE}), count(*) FROM ({of_table(one, options)})")
-    except MarketError:
-        for _ in records(one.path):
-            pass
-        raise
-    if not rows:
-        raise fault(one.path, "holds no attempts")
-    return int(wrong)
 
 
 def _run_numbers(store: Store) -> None:

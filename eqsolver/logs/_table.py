@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eqsolver.logs._files import delimiter, header, keys
+from eqsolver._errors import MarketError
+from eqsolver.logs._files import delimiter, header, keys, records
 from eqsolver.logs._store import Store, literal, quoted
 from eqsolver.logs._values import NO, PARTIAL, YES, fault, shown
 
@@ -27,7 +28,7 @@ class Table:
     """One file as SQL.
 
     relation : what to select from. raw : the text of a column, as SQL. names : of its columns. numeric : those that are numbers
-    (or true and false) by their type, and so need no parsing.
+    (or true and false) by their type, and so need no parsing. parsed : Parquet of a text table's selection.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Table:
     has: Callable[[str], bool]
     names: Sequence[str]
     numeric: frozenset[str] = frozenset()
+    parsed: Path | None = None
 
 
 def table(store: Store, path: Path) -> Table:
@@ -73,9 +75,8 @@ class _Source:
     typed: str | None = None
 
     def number(self) -> str:
-        found = self.typed or f"try_cast(nullif(trim({self.text}), '') AS DOUBLE)"
-        found = f"CASE WHEN isnan({found}) THEN NULL ELSE {found} END"
-        return f"({found}) {self.sign} {self.value}" if self.sign in ("*", "/") else found
+        found = f"nullif({self.typed or f'try_cast({self.text} AS DOUBLE)'}, 'nan'::DOUBLE)"
+        return f"({found} {self.sign} {self.value})" if self.sign in ("*", "/") else found
 
     def verdict(self) -> str:
         """A score: of words, of numbers, or of a comparison."""
@@ -89,7 +90,8 @@ class _Source:
             return self.number()
         word = f"lower(trim({self.text}))"
         words = " ".join(f"WHEN {word} IN ({', '.join(map(literal, sorted(w)))}) THEN {x}" for w, x in _WORDS)
-        return f"CASE {words} ELSE {self.number()} END"
+        plain = f"WHEN {self.text} = '1' THEN 1.0 WHEN {self.text} = '0' THEN 0.0"
+        return f"CASE {plain} {words} ELSE {self.number()} END"
 
     def moment(self) -> str:
         """Seconds since 1970, of times as text or of numbers of seconds, milli-, micro- or nanoseconds."""
@@ -152,6 +154,8 @@ def selection(table: Table, columns: Mapping[str, str], per: str | None, *, numb
 
     per : column of the attempt that a row (a call) belongs to. numbered : with each row's number in `place`; slow.
     """
+    if table.parsed is not None and not numbered:
+        return f"SELECT * FROM read_parquet({literal(table.parsed)})"
     found = sources(table, columns, per)
     typed: dict[str, str] = {}
     bad: list[str] = []
@@ -175,6 +179,23 @@ def selection(table: Table, columns: Mapping[str, str], per: str | None, *, numb
     place = f", {literal('row ')} || (row_number() OVER () + {first_row - 1}) AS place" if numbered else ""
     group = f", nullif(trim({table.raw(per)}), '') AS per" if per is not None else ""
     return f"SELECT {names}{group}{place}, CASE {' '.join(bad)} END AS bad FROM {table.relation}"
+
+
+def parsed(store: Store, one: Table, columns: Mapping[str, str], per: str | None, number: int) -> Table:
+    """A text table parsed once, into a temporary Parquet file: later passes over its rows take a tenth of the time.
+
+    What cannot be read is looked for again, row by row, to name its place.
+    """
+    if one.path.suffix == ".parquet":
+        return one
+    target = store.folder / f"table-{number}.parquet"
+    try:
+        store.run(f"COPY ({selection(one, columns, per)}) TO {literal(target)} (FORMAT parquet)")
+    except MarketError:
+        for _ in records(one.path):
+            pass
+        raise
+    return replace(one, parsed=target)
 
 
 def _null(column: str) -> str:

@@ -47,8 +47,6 @@ def read_foreign(
     options = options or LogOptions()
     with read_attempts(paths, options) as attempts:
         found = cells(attempts.store, providers)
-        for unknown in set(found.providers) - set(cells(attempts.store).providers):
-            raise MarketError(f"providers: no attempts of {unknown!r}; there are {', '.join(cells(attempts.store).providers)}")
         lines = audit(attempts, found)
         usable = (found["attempts"] >= options.attempts_min) & (
             (found.cost.number.sum(axis=2) > 0) | _free(found, options)[:, None]
