@@ -177,9 +177,17 @@ def installed() -> str:
     return importlib.metadata.version("eqsolver")
 
 
+def listed(value: Any) -> Sequence[Any]:
+    """The values of an option, of which most take one."""
+    return value if isinstance(value, list) else [value]
+
+
 def made_by(command: str, sources: Sequence[Path], options: Mapping[str, Any]) -> str:
     """For a file's header: the command that made it again, where options that were not given are None."""
-    given = [(name,) if value is True else (name, str(value)) for name, value in options.items() if value is not None]
+    from eqsolver._cli_logs import options_given
+
+    every = [(name, one) for name, value in {**options, **options_given()}.items() for one in listed(value)]
+    given = [(name,) if value is True else (name, str(value)) for name, value in every if value is not None]
     said = [command, *(path.name for path in sources), *(part for pair in given for part in pair)]
     return f"Made by eqsolver {installed()}: eqsolver {shlex.join(said)}"
 

@@ -19,51 +19,21 @@ from eqsolver.logs import LogOptions
 if TYPE_CHECKING:
     from eqsolver.market import Market
 
-_PANEL = "Logs of other tools"
-
-
-def _option(*names: str, **named: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=_PANEL, **named)
-
-
-OPTIONS: dict[str, tuple[Any, Any]] = {
-    "log_format": (
-        Annotated[str | None, _option("--format", metavar="NAME|TOML", help="Of logs. [default: seen from the files]")],
-        None,
-    ),
-    "scorer": (Annotated[str | None, _option("--scorer", metavar="NAME", help="Whose verdict counts, of several.")], None),
-    "solved_at": (
-        Annotated[float | None, _option("--solved-at", metavar="X", help="The least score that counts as solved.")],
-        None,
-    ),
-    "columns": (
-        Annotated[str | None, _option("--map", metavar="a=b,...", help="Columns: problem=task_id,solved=score>=0.5,cost=usd.")],
-        None,
-    ),
-    "per": (
-        Annotated[str | None, _option("--per", metavar="COLUMN", help="Whose values are attempts, if a row is a call.")],
-        None,
-    ),
-    "verdicts": (
-        Annotated[Path | None, _option("--verdicts", metavar="CSV", help="Attempt's key, solved: for call logs.")],
-        None,
-    ),
-    "require_cost": (Annotated[bool, _option("--require-cost", help="Refuse attempts of unknown cost.")], False),
-    "price_list": (
-        Annotated[list[str] | None, _option("--price-list", metavar="NAME|FILE", help="genai-prices, LiteLLM JSON or TOML.")],
-        None,
-    ),
-    "as_of": (Annotated[str, _option("--as-of", metavar="attempt|now|DATE", help="The day of the prices.")], "attempt"),
-    "exclude": (
-        Annotated[list[str] | None, _option("--exclude", metavar="REASON", help="Exclude attempts of this error.")],
-        None,
-    ),
-    "domain_field": (
-        Annotated[str | None, _option("--domain-field", metavar="COLUMN", help="What names a problem's domain.")],
-        None,
-    ),
-    "attempts_min": (Annotated[int, _option("--attempts-min", metavar="n", help="The least attempts on a problem.")], 1),
+OPTIONS: dict[str, tuple[str, Any, Any, str | None, str]] = {
+    "log_format": ("--format", str | None, None, "NAME|TOML", "Of logs. [default: seen from the files]"),
+    "scorer": ("--scorer", str | None, None, "NAME", "Whose verdict counts, of several."),
+    "solved_at": ("--solved-at", float | None, None, "X", "The least score that counts as solved."),
+    "columns": ("--map", str | None, None, "a=b,...", "Columns: problem=task_id,solved=score>=0.5,cost=usd."),
+    "per": ("--per", str | None, None, "COLUMN", "Whose values are attempts, where a row is a call."),
+    "verdicts": ("--verdicts", Path | None, None, "CSV", "Attempt's key, solved: for call logs."),
+    "require_cost": ("--require-cost", bool, False, None, "Refuse attempts of unknown cost."),
+    "price_list": ("--price-list", list[str] | None, None, "NAME|FILE", "genai-prices, LiteLLM JSON or TOML."),
+    "as_of": ("--as-of", str, "attempt", "attempt|now|DATE", "The day of the prices."),
+    "exclude": ("--exclude", list[str] | None, None, "REASON", "Exclude attempts of this error."),
+    "domain_field": ("--domain-field", str | None, None, "COLUMN", "What names a problem's domain."),
+    "attempts_min": ("--attempts-min", int, 1, "n", "The least attempts of a provider on a problem."),
 }
+"""{parameter: (option, type, default, placeholder, help)}"""
 
 
 @dataclass(slots=True)
@@ -71,6 +41,7 @@ class _Asked:
     """How the command that runs is to read logs, and what was told of them."""
 
     options: LogOptions = field(default_factory=LogOptions)
+    given: dict[str, Any] = field(default_factory=dict)
     quiet: bool = False
     prices: list[str] = field(default_factory=list)
 
@@ -85,14 +56,22 @@ def takes_logs(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         given = {name: kwargs.pop(name) for name in OPTIONS}
-        token = _ASKED.set(_Asked(_options(given), bool(kwargs.get("quiet"))))
+        told = {OPTIONS[name][0]: value for name, value in given.items() if value != OPTIONS[name][2]}
+        token = _ASKED.set(_Asked(_options(given), told, bool(kwargs.get("quiet"))))
         try:
             command(*args, **kwargs)
         finally:
             _ASKED.reset(token)
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    added = [inspect.Parameter(name, kind, default=default, annotation=said) for name, (said, default) in OPTIONS.items()]
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[kind, typer.Option(option, metavar=shown, help=told, rich_help_panel="Logs of other tools")],
+        )
+        for name, (option, kind, default, shown, told) in OPTIONS.items()
+    ]
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in run.__signature__.parameters.items()}  # type: ignore[attr-defined]
     return run
@@ -136,6 +115,12 @@ def foreign_market(
         for line in lines:
             typer.echo(line, err=True)
     return market
+
+
+def options_given() -> dict[str, Any]:
+    """Options of logs that were given, as they were written, for the header of a file; one that was given twice is a list."""
+    asked = _ASKED.get()
+    return asked.given if asked else {}
 
 
 def prices_used() -> list[str]:

@@ -48,8 +48,8 @@ def check(store: Store, tables: Sequence[Table], options: LogOptions) -> None:
 def _run_numbers(store: Store) -> None:
     """No two attempts of one run have one number."""
     cell = "run, provider, problem, suite, variant, given"
-    twice = f"SELECT {cell} FROM merged WHERE given IS NOT NULL GROUP BY {cell} HAVING count(*) > 1 LIMIT 1"
-    for run, provider, problem, _, _, number in store.rows(twice):
+    twice = f"SELECT {cell} FROM merged WHERE given IS NOT NULL GROUP BY {cell} HAVING count(*) > 1"
+    for run, provider, problem, _, _, number in store.rows(f"{twice} ORDER BY min(seq) LIMIT 1"):
         raise fault(str(run), NUMBERED_TWICE.format(provider, problem, number))
 
 
@@ -63,6 +63,6 @@ def _table_numbers(store: Store) -> None:
     suspects = f"""SELECT provider, problem FROM rows WHERE attempt IS NOT NULL GROUP BY ALL
         HAVING NOT (min(attempt) = 1 AND max(attempt) = {n} AND {regular})"""
     twice = f"""SELECT provider, problem, attempt FROM rows SEMI JOIN ({suspects}) USING (provider, problem)
-        WHERE attempt IS NOT NULL GROUP BY provider, problem, attempt, suite HAVING count(*) > 1 LIMIT 1"""
+        WHERE attempt IS NOT NULL GROUP BY provider, problem, attempt, suite HAVING count(*) > 1 ORDER BY ALL LIMIT 1"""
     for provider, problem, number in store.rows(twice):
         raise fault("attempt", NUMBERED_TWICE.format(provider, problem, number))
