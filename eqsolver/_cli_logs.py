@@ -43,6 +43,7 @@ class _Asked:
     options: LogOptions = field(default_factory=LogOptions)
     given: dict[str, Any] = field(default_factory=dict)
     quiet: bool = False
+    read: bool = False
     prices: list[str] = field(default_factory=list)
 
 
@@ -102,7 +103,7 @@ def foreign_market(
 
     asked = _ASKED.get() or _Asked()
     if any(path.suffix.lower() == ".toml" for path in sources):
-        if asked.options != LogOptions():
+        if asked.options != LogOptions() and not asked.read:
             raise UsageError(f"{sources[0]}: options of logs do not go with a specification")
         return None
     if asked.options == LogOptions() and not any(is_foreign(path) for path in sources):
@@ -110,6 +111,7 @@ def foreign_market(
     from eqsolver.market import read_foreign
 
     market, lines = read_foreign(sources, replace(asked.options, free=tuple(free)), unit=unit, providers=providers)
+    asked.read = True
     asked.prices = [line for line in lines if line.startswith("Price of ")]
     if not asked.quiet:
         for line in lines:

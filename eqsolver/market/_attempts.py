@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eqsolver._base import BoolArray, IntArray, MarketError
+from eqsolver._base import BoolArray, FloatArray, IntArray, MarketError
 from eqsolver.logs import Cells, LogOptions, audit, cells, price_lines, problem_sets, read_attempts
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Sampled
@@ -38,7 +38,7 @@ def read_foreign(
     Returns
     -------
     Market with `Sampled` odds of the problems on which every provider has `attempts_min` attempts with a verdict and a known
-    cost; an attempt of unknown cost counts, at the mean cost of the others. Problems are equally weighted.
+    cost; an attempt of unknown cost counts, at the mean cost of others with its outcome. Problems are equally weighted.
 
     Raises
     ------
@@ -69,10 +69,11 @@ def _market(found: Cells, usable: BoolArray, options: LogOptions, prices: Sequen
     if not kept.size:
         counts = ", ".join(f"{seller} ({number})" for seller, number in zip(found.providers, usable.sum(axis=1), strict=True))
         raise MarketError(f"no problem has attempts and costs of every provider: {counts}; --providers chooses some of them")
-    cost = found.cost.mean
-    sellers = [
-        Provider(name=seller, odds=_sampled(found, i, kept), spend=cost[i, kept]) for i, seller in enumerate(found.providers)
-    ]
+    sellers = []
+    for i, seller in enumerate(found.providers):
+        solved, failed = _costs(found, i, kept, options)
+        odds, free = _sampled(found, i, kept), seller in options.free
+        sellers.append(Provider(name=seller, odds=odds, spend=solved, spend_failed=failed, free=free))
     return Market(
         name=name,
         providers=tuple(sellers),
@@ -82,6 +83,19 @@ def _market(found: Cells, usable: BoolArray, options: LogOptions, prices: Sequen
         dropped=_dropped(found, usable, options),
         notes=(*log_notes(sellers), *prices),
     )
+
+
+def _costs(found: Cells, i: int, kept: IntArray, options: LogOptions) -> tuple[FloatArray, FloatArray]:
+    """(N,) mean costs of a successful and of a failed attempt; where only one kind has costs, its mean stands for both."""
+    seller = found.providers[i]
+    if seller in options.free:
+        return np.zeros(kept.size), np.zeros(kept.size)
+    failed, solved = found.cost.mean_by_outcome[i, kept].T
+    solved, failed = np.where(np.isnan(solved), failed, solved), np.where(np.isnan(failed), solved, failed)
+    if nothing := np.flatnonzero(np.minimum(solved, failed) == 0).tolist():
+        told = f"{seller}: attempts on {found.problems[kept[nothing[0]]]!r} cost 0"
+        raise MarketError(f"{told}; leave them out, or say with --free {seller} that it is free")
+    return solved, failed
 
 
 def _sampled(found: Cells, i: int, kept: IntArray) -> Sampled:
@@ -110,6 +124,8 @@ def _refuse(found: Cells, options: LogOptions) -> None:
                 f"{seller}: none of its {int(found['excluded'][i].sum())} attempts has a verdict{_help(found, i)}"
             )
         if seller in options.free:
+            if found.cost.total[i].sum() > 0:
+                raise MarketError(f"{seller}: its attempts have costs, though --free says that it is free")
             continue
         if zero:
             told = f"{seller}: {zero} of {made} attempts cost 0 though tokens were used"

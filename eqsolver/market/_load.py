@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from eqsolver._base import MarketError
+from eqsolver.logs import LogOptions
 from eqsolver.market._market import Market
 
 
@@ -16,20 +17,23 @@ def load(
     unit: str | None = None,
     providers: Sequence[str] | None = None,
     free: Sequence[str] = (),
+    logs: LogOptions | None = None,
 ) -> Market:
-    """The market in one TOML file, or in attempt logs (JSONL files and folders of them, a provider each).
+    """The market in one TOML file, in attempt logs (JSONL files and folders of them, a provider each), or in other tools' logs.
 
     Parameters
     ----------
-    paths : one `.toml` file, see `read_spec`; or log files and folders, see `read_logs`.
+    paths : one `.toml` file, see `read_spec`; or log files and folders, see `read_logs`; of other tools, see `read_foreign`.
     unit : what money is called; None is what the file says, or USD. Nothing is converted.
     providers : restrict the market to these; of logs, only theirs are read, so that no problem is dropped for another's sake.
     free : names of providers that cost nothing: their attempts cost 0 in the file, or it does not say.
+    logs : how logs of other tools are read; with it, our own are read as such, too.
 
     Raises
     ------
     MarketError : a file cannot be read, or says what cannot be; or specifications are mixed with other files.
     """
+    from eqsolver.logs import is_foreign
     from eqsolver.market._faults import fault  # pydantic loads with these: only when a file is read
     from eqsolver.market._logs import read_logs
     from eqsolver.market._spec import read_spec
@@ -38,6 +42,11 @@ def load(
         raise MarketError("nothing to load: name a TOML file, log files, or a folder of logs")
     files = [Path(path) for path in paths]
     specifications = [file for file in files if file.suffix.lower() == ".toml"]
+    if not specifications and (logs is not None or any(map(is_foreign, files))):
+        from eqsolver.market._attempts import read_foreign
+
+        options = replace(logs or LogOptions(), free=tuple(free))
+        return read_foreign(files, options, unit=unit, providers=providers)[0]
     if not specifications:
         return read_logs(files, unit=unit, providers=providers, free=free)
     if len(files) > 1:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import sample, table
 
-from eqsolver import EqsolverError, Market, MarketError
+from eqsolver import EqsolverError, Market, MarketError, load
 from eqsolver.logs import LogOptions, cells, histogram, read_attempts
 from eqsolver.market import read_foreign
 
@@ -96,11 +96,25 @@ def test_an_attempt_of_unknown_cost_counts_at_the_mean_of_the_others(tmp_path: P
         market("a,x,1,2,,,,", "a,x,0,,,,,", folder=tmp_path, require_cost=True)
 
 
-def test_costs_are_means(tmp_path: Path) -> None:
-    found, _ = market("a,x,1,2,,,,", "a,x,1,4,,,,", "a,y,0,8,,,,", folder=tmp_path)
+def test_costs_are_means_by_outcome_and_one_kind_stands_for_both(tmp_path: Path) -> None:
+    found, _ = market("a,x,1,2,,,,", "a,x,1,4,,,,", "a,x,0,5,,,,", "a,y,0,8,,,,", folder=tmp_path)
     assert [p.spend.tolist() for p in found.providers] == [[3.0], [8.0]]
+    assert [p.spend_if_failed.tolist() for p in found.providers] == [[5.0], [8.0]]
     assert found.problems == ("a",)
     assert found.unit == "USD"
+
+
+def test_a_free_provider_costs_nothing_and_must_have_no_costs(tmp_path: Path) -> None:
+    found, lines = market("a,x,1,,,10,5,", "a,x,0,0,,10,5,", "a,y,1,3,,9,5,", folder=tmp_path, free=("x",))
+    assert [(p.free, p.spend.tolist(), p.spend_if_failed.tolist()) for p in found.providers] == [
+        (True, [0.0], [0.0]),
+        (False, [3.0], [3.0]),
+    ]
+    assert "Cost of x by origin: free 1, log 1." in lines
+    with pytest.raises(MarketError, match="x: its attempts have costs, though --free says that it is free"):
+        market("a,x,1,1,,10,5,", folder=tmp_path, free=("x",))
+    with pytest.raises(MarketError, match="x: attempts on 'a' cost 0; leave them out, or say with --free x"):
+        market("a,x,1,1,,10,5,", "a,x,0,0,,0,0,", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +180,15 @@ def test_providers_choose_and_are_checked() -> None:
         read_foreign(sample("openrouter"), providers=["acme/medium"])
 
 
+def test_load_reads_logs_of_other_tools_as_well(tmp_path: Path) -> None:
+    found, wanted = load(*sample("openrouter")), read_foreign(sample("openrouter"))[0]
+    assert found.digest() == wanted.digest()
+    lines = [f'{{"id": "{name}", "attempts": {outcomes}, "mean_cost": 1}}' for name, outcomes in (("a", [0, 1]), ("b", [1]))]
+    own = table(tmp_path / "x.jsonl", *lines)
+    assert load(own).problems == ("a", "b")
+    assert load(own, logs=LogOptions(attempts_min=2)).problems == ("a",)
+
+
 def test_a_data_frame_is_a_market() -> None:
     columns = {
         "problem": list("aaba"),
@@ -179,7 +202,7 @@ def test_a_data_frame_is_a_market() -> None:
     found = Market.from_attempts(frame, providers=["x"], name="mine", unit="EUR")
     assert (found.name, found.unit, found.problems) == ("mine", "EUR", ("a",))
     assert found.providers[0].odds.successes.tolist() == [1]  # type: ignore[union-attr]
-    assert found.providers[0].spend.tolist() == [2.0]
+    assert (found.providers[0].spend.tolist(), found.providers[0].spend_if_failed.tolist()) == ([1.0], [3.0])
     renamed = frame.rename(columns={"cost": "usd"})
     options = LogOptions(columns={"cost": "usd"})
     assert Market.from_attempts(renamed, providers=["x"], options=options).digest() != ""
