@@ -209,8 +209,8 @@ def test_where_attempts_are_allotted_and_do_not_bind_a_duplicate_changes_nothing
     levels = levels_of(best)
     now, later = (_costs(market, levels, allot="attempts", max_attempts=cap) for cap in (K, 2 * K))
     original = data.draw(st.sampled_from(market.providers))
-    for change in ("duplicate", "worse"):
-        other = _like(original, worse=change == "worse")
+    for worse in (False, True) if (original.spend <= original.spend_failed).all() else (False,):
+        other = _like(original, worse=worse)
         wider = Market(name="wider", providers=(*market.providers, other), weights=market.weights)
         found = _costs(wider, levels, allot="attempts", max_attempts=K)
         assert (found >= later * (1 - 1e-9) - 1e-12).all()
@@ -242,9 +242,17 @@ def _like(original: Provider, *, worse: bool) -> Provider:
     if not worse:
         return replace(original, name="other")
     assert isinstance(original.odds, Geometric)
-    lost = getattr(original, "spend_failed", None)
-    dearer = None if lost is None or np.array_equal(lost, original.spend) else np.add(lost, 0.5)
-    return seller("other", Geometric(success=original.odds.success / 2), original.spend + 0.5, dearer, price=original.price)
+    odds, dearer = Geometric(success=original.odds.success / 2), original.spend_failed + 0.5
+    return seller("other", odds, original.spend + 0.5, dearer, price=original.price)
+
+
+def test_a_provider_worse_and_dearer_in_every_outcome_can_be_of_use_where_a_success_costs_more_than_a_failure() -> None:
+    """It fails more often, and so cheaply that its attempt costs less: `no cheaper` has to be said of the mean too."""
+    able, worse = seller("able", Geometric(success=[0.5]), [3], [1]), seller("worse", Geometric(success=[0.25]), [4], [1])
+    alone = Market(name="alone", providers=(able,), weights=[1.0], max_attempts=2)
+    both = Market(name="both", providers=(able, worse), weights=[1.0], max_attempts=2)
+    assert shop_of(both, "attempts").schedules()[1] == (Q(1, 4), Q(7, 4))
+    np.testing.assert_allclose([_costs(m, [0.25], **asked("attempts")) for m in (alone, both)], [[2.0], [1.75]])
 
 
 def _costs(market: Market, levels: Sequence[float], **how: object) -> np.ndarray:
