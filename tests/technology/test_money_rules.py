@@ -13,12 +13,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracles_money import RULES, Point, Shop, along, least, lower_hull
-from tiny_shops import asked, markets, seller, shop_of
+from tiny_shops import asked, markets, paths_of, seller, shop_of
 
 from eqsolver import load
 from eqsolver.market import Geometric, Market, Provider
 from eqsolver.posted import Solution, solve
-from eqsolver.technology import oracle, rules
+from eqsolver.technology import all_steps, curves, oracle, positions, rules, walk
+from eqsolver.technology._path import tolls
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 HAIR = 1e-6
@@ -76,7 +77,7 @@ def nudged(shop: Shop, blocks: Sequence[tuple[int, Q]]) -> list[tuple[int, Q]]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets())
 def test_offers_cascades_and_schedules_cost_the_least_of_all_that_are_listed(rule: str, market: Market) -> None:
     shop = solvable(market, rule)
@@ -106,7 +107,7 @@ def printed_paths_do_what_they_say(solution: Solution, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets(small=True))
 def test_the_schedule_is_the_best_of_all_paths_listed_one_by_one(rule: str, market: Market) -> None:
     shop = solvable(market, rule)
@@ -118,7 +119,7 @@ def test_the_schedule_is_the_best_of_all_paths_listed_one_by_one(rule: str, mark
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets())
 def test_the_oracle_is_every_vector_of_attempts_in_every_order(rule: str, market: Market) -> None:
     shop = solvable(market, rule)
@@ -133,7 +134,7 @@ def test_the_oracle_is_every_vector_of_attempts_in_every_order(rule: str, market
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets(), data=st.data())
 def test_a_given_cascade_is_followed_attempt_by_attempt(rule: str, market: Market, data: st.DataObject) -> None:
     """Thresholds anywhere in their intervals; each level buys the shortest prefix that reaches it."""
@@ -154,6 +155,37 @@ def test_a_given_cascade_is_followed_attempt_by_attempt(rule: str, market: Marke
             continue
         np.testing.assert_allclose(units, [float(spent) for spent in reaching], **CLOSE)
         within_its_interval(shop, path, u, units)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=15, deadline=None)
+@given(market=markets(), data=st.data())
+def test_a_schedule_that_returns_is_followed_attempt_by_attempt(rule: str, market: Market, data: st.DataObject) -> None:
+    """Any allotments, within the cap or not: under `cut` attempts are paused in their middle, and resumed."""
+    shop = shop_of(market, rule, cap=20)
+    path = data.draw(paths_of(shop))
+    terms = rules(market, max_budget=20, max_attempts=20, **asked(rule))
+    steps = all_steps(market, terms)
+    blocks = positions(terms, steps, [(i, float(b)) for i, b in path])
+    walked = walk(market, steps, blocks)
+    solved, units = shop.run(path)
+    assert walked.solved[-1] == pytest.approx(float(solved), abs=1e-12)
+    np.testing.assert_allclose(walked.units[-1], [float(u) for u in units], **CLOSE)
+    share, bill = tolls(market, steps, blocks, market.prices)
+    assert (share[-1], bill[-1]) == pytest.approx((float(solved), float(shop.bill(units))), abs=1e-11)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=15, deadline=None)
+@given(market=markets(sellers=(1, 1)), twelfths=st.integers(0, 80))
+def test_curves_are_sums_over_luck(rule: str, market: Market, twelfths: int) -> None:
+    shop = shop_of(market, rule, cap=20)
+    b = Q(twelfths // 12) if rule == "attempts" else Q(twelfths, 12)
+    terms = rules(market, max_budget=20, max_attempts=20, **asked(rule))
+    ((_, at),) = positions(terms, all_steps(market, terms), [(0, float(b))])
+    S, F = curves(market.providers[0], np.array([at]), terms)
+    for x in shop.kinds:
+        assert (S[x, 0], F[x, 0]) == pytest.approx(tuple(map(float, shop.one(0, x, b))), abs=1e-12)
 
 
 def prefixes_of(shop: Shop, order: Sequence[int], at: Sequence[Q]) -> list[list[tuple[int, Q]]]:
@@ -198,7 +230,7 @@ def test_a_duplicate_can_matter_where_money_is_allotted(told: str) -> None:
     assert found[0] != found[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets(sellers=(1, 2)), data=st.data())
 def test_where_attempts_are_allotted_and_do_not_bind_a_duplicate_changes_nothing(market: Market, data: st.DataObject) -> None:
     """Copies of k and l attempts are one provider's k + l: a cap K on each lies between caps K and 2 K on the original."""
@@ -218,7 +250,7 @@ def test_where_attempts_are_allotted_and_do_not_bind_a_duplicate_changes_nothing
         np.testing.assert_allclose(found[idle], now[idle], **CLOSE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets(sellers=(1, 2)), data=st.data())
 def test_under_cut_with_one_cost_an_attempt_a_duplicate_changes_nothing(market: Market, data: st.DataObject) -> None:
     """Money spent on a copy is better added to the original's clock: at every sum spent as much or more is solved."""
