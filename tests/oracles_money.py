@@ -34,19 +34,31 @@ def typed(value: float) -> Fraction:
 
 
 @dataclass(frozen=True)
+class Beta:
+    """A probability of success that is itself drawn, once for each provider and problem: Beta(a, b)."""
+
+    a: Fraction
+    b: Fraction
+
+
+Odds = Fraction | tuple[int, int] | Beta
+"""A probability, (n, c) as counted in logs, or a belief."""
+
+
+@dataclass(frozen=True)
 class Shop:
     """A market under one rule, in fractions.
 
     weights : q[x]. price : m[i]. won, lost : w_s[i][x] and w_f[i][x], what an attempt costs if it succeeds or fails.
-    odds : p[i][x], or (n, c)[i][x] as counted in logs. rule : one of `RULES`. cap : of money over all providers; under
-    `attempts` of each provider's number. free : which providers cost nothing. most : how many attempts a free one grants.
+    odds : of provider i on problem x. rule : one of `RULES`. cap : of money over all providers; under `attempts` of each
+    provider's number. free : which providers cost nothing. most : how many attempts a free one grants.
     """
 
     weights: tuple[Fraction, ...]
     price: tuple[Fraction, ...]
     won: tuple[tuple[Fraction, ...], ...]
     lost: tuple[tuple[Fraction, ...], ...]
-    odds: tuple[tuple[Fraction | tuple[int, int], ...], ...]
+    odds: tuple[tuple[Odds, ...], ...]
     rule: str
     cap: Fraction
     free: tuple[bool, ...] = ()
@@ -73,6 +85,8 @@ class Shop:
         odds = self.odds[i][x]
         if isinstance(odds, Fraction):
             return (1 - odds) ** k
+        if isinstance(odds, Beta):
+            return prod(((odds.b + done) / (odds.a + odds.b + done) for done in range(k)), start=ONE)
         n, c = odds
         if c == 0:
             return ONE
@@ -175,6 +189,8 @@ class Shop:
         odds = self.odds[i][x]
         if isinstance(odds, Fraction):
             return 0 if odds == 0 else 1 if odds == 1 else NEVER
+        if isinstance(odds, Beta):
+            return NEVER
         n, c = odds
         return 0 if c == 0 else n - c + 1
 
@@ -444,7 +460,11 @@ class Broker:
 
     def _gateway(self, i: int, x: int) -> Gateway:
         odds = self.shop.odds[i][x]
-        draw = (lambda: bool(self.rng.random() < odds)) if isinstance(odds, Fraction) else shuffled(*odds, self.rng)
+        if isinstance(odds, tuple):
+            draw = shuffled(*odds, self.rng)
+        else:
+            p = odds if isinstance(odds, Fraction) else self.rng.beta(float(odds.a), float(odds.b))
+            draw = lambda: bool(self.rng.random() < p)  # noqa: E731
         return Gateway(draw, self._coins(self.shop.won[i][x]), self._coins(self.shop.lost[i][x]))
 
     def many(self, path: Sequence[Block], draws: int) -> tuple[np.ndarray, np.ndarray]:

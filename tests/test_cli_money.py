@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracles_money import RULES
+from oracles_money import RULES, Shop, least
 from tiny_shops import shop_of
 from typer.testing import CliRunner, Result
 
@@ -243,6 +243,74 @@ def test_a_robust_mixture_written_and_read_back_pays_what_its_policies_pay(rule:
         cost += policy["weight"] / sum(p["weight"] for p in policies) * np.array(paid, dtype=float)
     assert np.isfinite(cost).any()
     np.testing.assert_allclose(np.array(told, dtype=float), cost, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_robust_margins_are_those_of_the_printed_mixture_followed_in_every_scenario(rule: str, domains: Path) -> None:
+    """THEORY section 8, not clipped; the last provider is bought up to what the cap leaves, by the oracle's own nodes."""
+    how = ["--allot", "attempts", "--max-attempts", "4"] if rule == "attempts" else ["--overrun", rule, "--max-budget", "3"]
+    done = run("robust", domains, "--domains", "^[a-z]+", "--set", "tv:0.3", "--cross-fits", "0", *how, "--json", "-")
+    assert done.exit_code == 0, done.output
+    found, market = json.loads(done.stdout), load(domains)
+    position = {name: i for i, name in enumerate(market.names)}
+    for scenario, margin in zip(found["scenarios"], found["margins"], strict=True):
+        inside = np.array([problem.startswith(scenario["name"]) for problem in market.problems])
+        assert inside.sum() == scenario["problems"]
+        part = market.reweighted(inside / inside.sum())
+        shop = shop_of(part, rule, cap=4 if rule == "attempts" else 3)
+        right = 0.0
+        for entry in found["mixture"]:
+            blocks = [(position[name], t) for name, t in zip(entry["order"], entry["thresholds"], strict=True)]
+            right += entry["weight"] * float(mean_margin(shop, blocks, rule))
+        assert margin == pytest.approx(right, abs=1e-7)
+
+
+def mean_margin(shop: Shop, blocks: list[tuple[int, float]], rule: str) -> Fraction:
+    """The margin of a cascade over 20 levels of the last five points below the best provider's reach; a loss is a loss."""
+    if not blocks:
+        return Fraction(0)
+    offers = [point for i in shop.sellers for point in alone(shop, i)]
+    reach = max(solved for solved, _ in offers)
+    levels = [reach - Fraction(1, 20) + Fraction(k, 380) for k in range(20)]
+    here, cost, taken, walked = [Fraction(0) for _ in shop.sellers], Fraction(0), Fraction(0), [(Fraction(0), Fraction(0))]
+    for stage, (i, t) in enumerate(blocks):
+        nodes = shop.nodes(i)[1:]
+        if stage < len(blocks) - 1:
+            nodes = [node for node in nodes if reaches(node[0], exactly(t, rule), rule)]
+        fitting = [node for node in nodes if shop.within([taken, node[0]])]
+        for _, b in fitting:
+            cost += shop.slice(i, b, here)
+            here[i] = b
+            walked.append((shop.solved(here), cost))
+        taken += fitting[-1][0] if fitting and rule != "attempts" else 0
+        if stage < len(blocks) - 1 and rule != "finish":  # what an allotment buys beyond its last useful node
+            cost += shop.slice(i, exactly(t, rule), here)
+            here[i] = exactly(t, rule)
+    total = Fraction(0)
+    for u in levels:
+        price, paid = least(offers, u), least(walked, u - Fraction(1, 10**12))
+        assert price is not None
+        if paid is None:
+            delivered = least(offers, walked[-1][0])
+            assert delivered is not None
+            total += (delivered - walked[-1][1]) / price
+        else:
+            total += 1 - paid / price
+    return total / len(levels)
+
+
+def alone(shop: Shop, i: int) -> list[tuple[Fraction, Fraction]]:
+    """(pass, bill) of one provider at each of its nodes."""
+    nothing = [Fraction(0) for _ in shop.sellers]
+    found = []
+    for _, b in shop.nodes(i)[1:]:
+        up = [b if j == i else Fraction(0) for j in shop.sellers]
+        found.append((shop.solved(up), shop.slice(i, b, nothing)))
+    return found
+
+
+def reaches(taken: Fraction, threshold: Fraction, rule: str) -> bool:
+    return taken < threshold if rule == "finish" else taken <= threshold
 
 
 def test_calibrate_writes_what_failed_attempts_cost_where_logs_tell(logs: Path, tmp_path: Path) -> None:

@@ -6,22 +6,27 @@ from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
-from oracles_money import Block, Shop, typed
+from oracles_money import Beta, Block, Odds, Shop, typed
 
-from eqsolver.market import Geometric, Market, Provider, Sampled
+from eqsolver.market import Estimated, Geometric, Market, Provider, Sampled
 
 WEIGHTS = {1: [(1,)], 2: [(1, 1), (1, 3), (1, 7)], 3: [(2, 2, 4), (1, 4, 3)]}
 PRICES = (1.0, 1.0, 0.5, 1.25)
 
 
 @st.composite
-def sold(draw: st.DrawFn, name: str, problems: int, *, logs: bool, dearest: int, longest: int) -> Provider:
+def sold(
+    draw: st.DrawFn, name: str, problems: int, *, logs: bool, dearest: int, longest: int, believed: bool = False
+) -> Provider:
     """One provider: p in eighths, or logs of up to `longest` attempts; costs in halves, by outcome or the same for both."""
     column = st.lists(st.integers(1, 2 * dearest), min_size=problems, max_size=problems).map(lambda w: np.array(w) / 2)
     won = draw(column)
     lost = draw(st.one_of(st.none(), column))
-    odds: Geometric | Sampled
-    if logs:
+    odds: Geometric | Sampled | Estimated
+    if believed:
+        halves = st.lists(st.integers(1, 6).map(lambda a: a / 2), min_size=problems, max_size=problems)
+        odds = Estimated(alpha=draw(halves), beta=draw(halves))
+    elif logs:
         n = draw(st.lists(st.integers(1, longest), min_size=problems, max_size=problems))
         odds = Sampled(attempts=n, successes=[draw(st.integers(0, most)) for most in n])
     else:
@@ -29,7 +34,9 @@ def sold(draw: st.DrawFn, name: str, problems: int, *, logs: bool, dearest: int,
     return seller(name, odds, won, lost, price=draw(st.sampled_from(PRICES)))
 
 
-def seller(name: str, odds: Geometric | Sampled, won: object, lost: object = None, *, price: float = 1.0) -> Provider:
+def seller(
+    name: str, odds: Geometric | Sampled | Estimated, won: object, lost: object = None, *, price: float = 1.0
+) -> Provider:
     """A provider whose attempts cost `won` where they succeed and `lost` where they fail."""
     more = {} if lost is None else {"spend_failed": lost}
     return Provider(name=name, odds=odds, spend=won, price=price, **more)
@@ -37,13 +44,20 @@ def seller(name: str, odds: Geometric | Sampled, won: object, lost: object = Non
 
 @st.composite
 def markets(
-    draw: st.DrawFn, *, sellers: tuple[int, int] = (2, 3), problems: tuple[int, int] = (1, 3), small: bool = False
+    draw: st.DrawFn,
+    *,
+    sellers: tuple[int, int] = (2, 3),
+    problems: tuple[int, int] = (1, 3),
+    small: bool = False,
+    believed: bool = False,
 ) -> Market:
     """A market with both caps stated."""
     M, N = draw(st.integers(*sellers)), draw(st.integers(*problems))
     dearest, longest = (3, 4) if M < 3 else (3, 3)
     providers = tuple(
-        draw(sold(name, N, logs=draw(st.booleans()), dearest=dearest, longest=longest))
+        draw(
+            sold(name, N, logs=draw(st.booleans()), dearest=dearest, longest=longest, believed=believed and draw(st.booleans()))
+        )
         for name, _ in zip("abcd", range(M), strict=False)
     )
     most = 4 if small else 9 if M < 3 else 5
@@ -73,16 +87,21 @@ def shop_of(market: Market, rule: str, cap: float | None = None) -> Shop:
         price=tuple(typed(p.price) for p in market.providers),
         won=tuple(tuple(typed(w) for w in won) for won, _ in costs),
         lost=tuple(tuple(typed(w) for w in lost) for _, lost in costs),
-        odds=tuple(
-            tuple(typed(s) for s in p.odds.success)
-            if isinstance(p.odds, Geometric)
-            else tuple((int(n), int(c)) for n, c in zip(p.odds.attempts, p.odds.successes, strict=True))
-            for p in market.providers
-        ),
+        odds=tuple(odds_of(p.odds) for p in market.providers),
         rule=rule,
         cap=typed(limit),
         free=tuple(bool(getattr(p, "free", False)) for p in market.providers),
     )
+
+
+def odds_of(odds: object) -> tuple[Odds, ...]:
+    """The odds of one provider, problem by problem."""
+    if isinstance(odds, Geometric):
+        return tuple(typed(s) for s in odds.success)
+    if isinstance(odds, Sampled):
+        return tuple((int(n), int(c)) for n, c in zip(odds.attempts, odds.successes, strict=True))
+    assert isinstance(odds, Estimated)
+    return tuple(Beta(typed(a), typed(b)) for a, b in zip(odds.alpha, odds.beta, strict=True))
 
 
 @st.composite

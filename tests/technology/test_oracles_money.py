@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_money import RULES, Broker, Shop, along, least, lower_hull, orderings
+from oracles_money import RULES, Beta, Broker, Shop, along, least, lower_hull, orderings
 from tiny_shops import paths_of, shops
 
 
@@ -144,11 +144,11 @@ def test_a_broker_with_dice_pays_what_the_courses_of_luck_say(
         price=(Q(1), Q(1)),
         won=(won, (Q(3, 2), Q(2))),
         lost=(lost, (Q(1), Q(3))),
-        odds=(((4, 1), (5, 2)), (Q(1, 4), Q(1, 2))),
+        odds=(((4, 1), (5, 2)), (Beta(Q(1, 2), Q(3, 2)), Q(1, 2))),
         rule=rule,
         cap=Q(9),
     )
-    draws = 6000
+    draws = 2500
     for seed, path in enumerate(
         [
             [(0, Q(7, 2))],
