@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracles_money import RULES, Shop, least
+from oracles_money import RULES, Shop, along, least, lower_hull
 from tiny_shops import shop_of
 from typer.testing import CliRunner, Result
 
@@ -326,3 +326,32 @@ def test_calibrate_writes_what_failed_attempts_cost_where_logs_tell(logs: Path, 
         dearer = (given.spend_failed / given.spend).mean()
         assert (made.spend_failed @ q) / (made.spend @ q) == pytest.approx(dearer, rel=0.5)
         assert (made.spend_failed @ q) > (made.spend @ q)
+
+
+def test_overrun_does_not_go_with_attempts(specification: Path) -> None:
+    done = run("solve", specification, "--allot", "attempts", "--overrun", "cut")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "does not go with attempts" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_classes_that_state_attempts_only_are_sold_by_attempts(tmp_path: Path) -> None:
+    market = tmp_path / "attempts.toml"
+    market.write_text(SPECIFICATION.replace("max_budget = 4.0\n", ""))
+    found = solved(market, "--levels", "0.6,0.9")
+    close(found["schedule"]["buy_cost"], solved(market, "--allot", "attempts", "--levels", "0.6,0.9")["schedule"]["buy_cost"])
+    assert {type(t) for order in found["cascade_per_level"]["thresholds"] for t in order} <= {int, float}
+    assert all(float(t).is_integer() for order in found["cascade_per_level"]["thresholds"] for t in order)
+
+
+def test_under_finish_every_level_below_one_attempt_costs_one_attempt(specification: Path) -> None:
+    """On half the problems 0.5, on half 0.125 solved at the first attempt; randomising over buying nothing costs less."""
+    found = solved(specification, "--levels", "0.01,0.1,0.3125,0.32")
+    np.testing.assert_allclose(found["provider_cost"]["cheap"][:3], 0.525)
+    assert found["provider_cost"]["cheap"][3] > 0.525
+    np.testing.assert_allclose(found["schedule"]["buy_cost"][:3], 0.525)
+    mixed = along(lower_hull(shop_of(load(specification), "finish").schedules()), Fraction(1, 100))
+    assert mixed is not None
+    assert found["schedule"]["mixed_buy_cost"][0] == pytest.approx(float(mixed))
+    assert mixed < 0.02, "buying nothing 24 times in 25"
+    assert found["cascade_per_level"]["thresholds"][0][0] > 0
