@@ -323,9 +323,9 @@ def test_calibrate_writes_what_failed_attempts_cost_where_logs_tell(logs: Path, 
     for given, made in zip(market.providers, fitted.providers, strict=True):
         q = fitted.weights
         assert given.mean_spend @ market.weights == pytest.approx(made.mean_spend @ q, rel=0.1)
-        dearer = (given.spend_failed / given.spend).mean()
-        assert (made.spend_failed @ q) / (made.spend @ q) == pytest.approx(dearer, rel=0.5)
-        assert (made.spend_failed @ q) > (made.spend @ q)
+        dearer = (given.spend_if_failed / given.spend).mean()
+        assert (made.spend_if_failed @ q) / (made.spend @ q) == pytest.approx(dearer, rel=0.5)
+        assert (made.spend_if_failed @ q) > (made.spend @ q)
 
 
 def test_overrun_does_not_go_with_attempts(specification: Path) -> None:

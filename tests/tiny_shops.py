@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -50,8 +51,9 @@ def markets(
     problems: tuple[int, int] = (1, 3),
     small: bool = False,
     believed: bool = False,
+    gift: bool = False,
 ) -> Market:
-    """A market with both caps stated."""
+    """A market with both caps stated. believed : odds may be. gift : the first provider costs nothing."""
     M, N = draw(st.integers(*sellers)), draw(st.integers(*problems))
     dearest, longest = (3, 4) if M < 3 else (3, 3)
     providers = tuple(
@@ -60,6 +62,9 @@ def markets(
         )
         for name, _ in zip("abcd", range(M), strict=False)
     )
+    if gift:
+        nothing = np.zeros(N)
+        providers = (replace(providers[0], spend=nothing, spend_failed=nothing, free=True), *providers[1:])
     most = 4 if small else 9 if M < 3 else 5
     weights = np.array(draw(st.sampled_from(WEIGHTS[N])), dtype=float)
     return Market(
@@ -81,7 +86,7 @@ def shop_of(market: Market, rule: str, cap: float | None = None) -> Shop:
     limit = cap if cap is not None else (market.max_attempts if rule == "attempts" else market.max_budget)
     if limit is None:
         limit = max(int(p.odds.attempts.max()) for p in market.providers) if rule == "attempts" else 10**6
-    costs = [(p.spend, p.spend if getattr(p, "spend_failed", None) is None else p.spend_failed) for p in market.providers]
+    costs = [(p.spend, p.spend_if_failed) for p in market.providers]
     return Shop(
         weights=tuple(Fraction(float(q)).limit_denominator(1000) for q in market.weights),
         price=tuple(typed(p.price) for p in market.providers),
@@ -90,7 +95,8 @@ def shop_of(market: Market, rule: str, cap: float | None = None) -> Shop:
         odds=tuple(odds_of(p.odds) for p in market.providers),
         rule=rule,
         cap=typed(limit),
-        free=tuple(bool(getattr(p, "free", False)) for p in market.providers),
+        free=tuple(p.free for p in market.providers),
+        most=market.max_attempts or 0,
     )
 
 

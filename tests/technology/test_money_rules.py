@@ -18,7 +18,9 @@ from tiny_shops import asked, markets, paths_of, seller, shop_of
 from eqsolver import load
 from eqsolver.market import Geometric, Market, Provider
 from eqsolver.posted import Solution, solve
-from eqsolver.technology import all_steps, curves, oracle, positions, rules, walk
+from eqsolver.robust._margins import margins_matrix
+from eqsolver.technology import Cascade, all_steps, curves, oracle, positions, rules, walk
+from eqsolver.technology._curves import FIRST
 from eqsolver.technology._path import tolls
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -80,6 +82,41 @@ def nudged(shop: Shop, blocks: Sequence[tuple[int, Q]]) -> list[tuple[int, Q]]:
 @settings(max_examples=15, deadline=None)
 @given(market=markets(believed=True))
 def test_offers_cascades_and_schedules_cost_the_least_of_all_that_are_listed(rule: str, market: Market) -> None:
+    everything_costs_the_least_of_all_that_is_listed(rule, market)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=15, deadline=None)
+@given(market=markets(sellers=(1, 3), gift=True))
+def test_a_free_provider_takes_nothing_of_the_cap_and_grants_all_its_attempts_at_once(rule: str, market: Market) -> None:
+    """Where it sells, nothing can be earned: those levels have no margin, and divide nothing by nothing."""
+    solution = everything_costs_the_least_of_all_that_is_listed(rule, market)
+    gift = solution.offers.market_price == 0
+    for outcome in (solution.schedule.policy, solution.cascade_per_level, solution.cascade):
+        assert np.isnan(outcome.resale.margin[gift]).all()
+        assert np.isfinite(outcome.resale.margin[~gift & np.isfinite(solution.offers.market_price)]).all()
+    assert (solution.offers.units[0][np.isfinite(solution.offers.units[0])] == 0).all()
+
+
+def test_margins_that_do_not_exist_are_left_out_of_bands_rounds_and_scenarios() -> None:
+    """A free provider sells half of the levels; the arbitrageur may not buy from it, and the dear one never beats it."""
+    gift = Provider(name="gift", odds=Geometric(success=[0.5, 0.0]), spend=[0, 0], free=True)
+    able, dear = seller("able", Geometric(success=[0.5, 0.5]), [1, 1]), seller("dear", Geometric(success=[0.5, 0.75]), [2, 2])
+    market = Market(name="gift", providers=(gift, able, dear), weights=[0.5, 0.5], max_budget=3.0, max_attempts=1)
+    solution = solve(market, access=["able", "dear"], levels=[0.2, 0.8], bootstrap=4)
+    assert solution.offers.market_price[0] == 0
+    assert np.isnan(solution.schedule.policy.resale.margin[0])
+    assert np.isfinite(solution.schedule.policy.resale.margin[1])
+    band = solution.schedule.policy.margin_band
+    assert band is not None
+    terms = rules(market)
+    policy = Cascade(order=(1, 2), thresholds=(FIRST, 1.0))
+    found = margins_matrix(market, [policy], market.weights[None], terms, levels=np.array([0.2, 0.8]))
+    np.testing.assert_array_equal(np.isnan(found.price), [[True, False]])
+    assert np.isfinite(found.values).all()
+
+
+def everything_costs_the_least_of_all_that_is_listed(rule: str, market: Market) -> Solution:
     shop = solvable(market, rule)
     each, best, cascades = [shop.offers(i) for i in shop.sellers], shop.schedules(), shop.cascades()
     levels = levels_of(best)
@@ -97,6 +134,7 @@ def test_offers_cascades_and_schedules_cost_the_least_of_all_that_are_listed(rul
         right = along(hull, meant(u, best))
         assert np.isinf(cost) if right is None else cost == pytest.approx(float(right), rel=1e-9, abs=1e-11)
     printed_paths_do_what_they_say(solution, shop)
+    return solution
 
 
 def printed_paths_do_what_they_say(solution: Solution, shop: Shop) -> None:
@@ -145,7 +183,7 @@ def test_with_beliefs_the_oracle_is_still_a_bound(rule: str, market: Market) -> 
     levels = np.array([float(s) * share for s, _ in hull[1:] for share in (1.0, 0.5)]) * (1 - 1e-12)
     right = np.array([float(along(hull, Q(u)) or 0) for u in levels])
     assert (known.at(levels) <= right * (1 + 1e-9) + 1e-12).all()
-    if known.relaxed == 0 and (rule != "cut" or all((p.spend <= p.spend_failed).all() for p in market.providers)):
+    if known.relaxed == 0 and (rule != "cut" or all((p.spend <= p.spend_if_failed).all() for p in market.providers)):
         np.testing.assert_allclose(known.at(levels), right, rtol=1e-7, atol=1e-9)
 
 
@@ -175,12 +213,13 @@ def test_a_given_cascade_is_followed_attempt_by_attempt(rule: str, market: Marke
 
 @pytest.mark.parametrize("rule", RULES)
 @settings(max_examples=15, deadline=None)
-@given(market=markets(believed=True), data=st.data())
+@given(market=st.one_of(markets(believed=True), markets(gift=True)), data=st.data())
 def test_a_schedule_that_returns_is_followed_attempt_by_attempt(rule: str, market: Market, data: st.DataObject) -> None:
     """Any allotments, within the cap or not: under `cut` attempts are paused in their middle, and resumed."""
-    shop = shop_of(market, rule, cap=20)
+    market = replace(market, max_budget=20.0, max_attempts=20)
+    shop = shop_of(market, rule)
     path = data.draw(paths_of(shop))
-    terms = rules(market, max_budget=20, max_attempts=20, **asked(rule))
+    terms = rules(market, **asked(rule))
     steps = all_steps(market, terms)
     blocks = positions(terms, steps, [(i, float(b)) for i, b in path])
     walked = walk(market, steps, blocks)
@@ -195,9 +234,10 @@ def test_a_schedule_that_returns_is_followed_attempt_by_attempt(rule: str, marke
 @settings(max_examples=15, deadline=None)
 @given(market=markets(sellers=(1, 1), believed=True), twelfths=st.integers(0, 80))
 def test_curves_are_sums_over_luck(rule: str, market: Market, twelfths: int) -> None:
-    shop = shop_of(market, rule, cap=20)
+    market = replace(market, max_budget=20.0, max_attempts=20)
+    shop = shop_of(market, rule)
     b = Q(twelfths // 12) if rule == "attempts" else Q(twelfths, 12)
-    terms = rules(market, max_budget=20, max_attempts=20, **asked(rule))
+    terms = rules(market, **asked(rule))
     ((_, at),) = positions(terms, all_steps(market, terms), [(0, float(b))])
     S, F = curves(market.providers[0], np.array([at]), terms)
     for x in shop.kinds:
@@ -257,7 +297,7 @@ def test_where_attempts_are_allotted_and_do_not_bind_a_duplicate_changes_nothing
     levels = levels_of(best)
     now, later = (_costs(market, levels, allot="attempts", max_attempts=cap) for cap in (K, 2 * K))
     original = data.draw(st.sampled_from(market.providers))
-    for worse in (False, True) if (original.spend <= original.spend_failed).all() else (False,):
+    for worse in (False, True) if (original.spend <= original.spend_if_failed).all() else (False,):
         other = _like(original, worse=worse)
         wider = Market(name="wider", providers=(*market.providers, other), weights=market.weights)
         found = _costs(wider, levels, allot="attempts", max_attempts=K)
@@ -290,7 +330,7 @@ def _like(original: Provider, *, worse: bool) -> Provider:
     if not worse:
         return replace(original, name="other")
     assert isinstance(original.odds, Geometric)
-    odds, dearer = Geometric(success=original.odds.success / 2), original.spend_failed + 0.5
+    odds, dearer = Geometric(success=original.odds.success / 2), original.spend_if_failed + 0.5
     return seller("other", odds, original.spend + 0.5, dearer, price=original.price)
 
 
@@ -315,7 +355,7 @@ def test_costs_by_outcome_are_read_from_logs_and_charged_as_they_fall(tmp_path: 
     market = load(log)
     (agent,) = market.providers
     np.testing.assert_array_equal(agent.spend, [1, 1, 1, 10])
-    np.testing.assert_array_equal(agent.spend_failed, [1, 10, 10, 10])
+    np.testing.assert_array_equal(agent.spend_if_failed, [1, 10, 10, 10])
     solution = solve(market, levels=[0.75], allot="attempts", evaluated=[("agent", 2)])
     assert solution.evaluated is not None
     np.testing.assert_allclose(solution.evaluated.resale.units, [[8.25]])
