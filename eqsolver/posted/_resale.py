@@ -84,7 +84,7 @@ def resale(
         buy_cost = np.where(priced, spent + direct_share * np.where(priced, price, 0.0), unpriced)
         buy_cost = np.where(priced | (reached >= 1 - 1e-9), buy_cost, np.inf)
     profit = np.where(priced, served * np.where(priced, price, 0.0) - spent, np.nan)
-    payment = np.where(priced, price, np.nan)
+    payment = np.where(priced & (price > 0), price, np.nan)  # what a free provider sells has no margin, and no shares
     providers = revenue.sum(axis=0)
     return Resale(
         buy_cost=buy_cost,

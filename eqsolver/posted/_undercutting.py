@@ -63,7 +63,7 @@ def undercut(market_price: FloatArray, costs: FloatArray, factor: float = 0.93, 
         price = np.minimum(market_price, posted.min(axis=0))
         seller_cost = np.where(posted[0] <= posted[1], ranked[0], ranked[1])
         sold = posted.min(axis=0) < market_price
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):  # where nobody sells below a market price of 0
             margin = np.where(sold, 1.0 - seller_cost / price, 0.0)
         prices.append(price)
         margins.append(np.where(np.isfinite(market_price), margin, np.nan))

@@ -23,8 +23,8 @@ class Trials:
 
     steps : M step lists, under these rules. ladders : of the providers that ever solve anything.
     shares : (Xi, N) weights of the problems. levels : (Xi, L), each scenario's own.
-    price : (Xi, L) market price there, money per problem; nan for levels that do not count, because they are not above 0 or
-        no provider reaches them.
+    price : (Xi, L) market price there, money per problem; nan for levels that do not count, because they are not above 0,
+        no provider reaches them, or a free one sells them.
     """
 
     market: Market
@@ -73,6 +73,7 @@ def trials(
     else:
         own = np.tile(np.asarray(levels, dtype=np.float64), (len(shares), 1))
     counts = (own > 0) & (own <= reach[:, None] + REACH)
+    price = _cheapest(offers, np.where(counts, own, 0.0))
     return Trials(
         market=market,
         rules=rules,
@@ -80,7 +81,7 @@ def trials(
         ladders=ladders,
         shares=shares,
         levels=own,
-        price=np.where(counts, _cheapest(offers, np.where(counts, own, 0.0)), np.nan),
+        price=np.where(counts & (price > 0), price, np.nan),
         _offers=offers,
     )
 

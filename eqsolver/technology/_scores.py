@@ -8,8 +8,11 @@ from eqsolver._base import FloatArray
 
 
 def margin_scores(cost: FloatArray, market_price: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean margin per row, and a second criterion between rows of equal margin: levels reached, then cost."""
-    priced = np.isfinite(market_price)
+    """Mean margin per row, and a second criterion between rows of equal margin: levels reached, then cost.
+
+    Levels that a free provider sells have no margin.
+    """
+    priced = np.isfinite(market_price) & (market_price > 0)
     reached = np.isfinite(cost)
     scale = np.max(cost, initial=1e-300, where=reached)
     second = reached.sum(axis=-1) - np.where(reached, cost / scale, 0.0).sum(axis=-1) / (cost.shape[-1] + 1)
