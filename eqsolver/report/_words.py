@@ -111,7 +111,7 @@ def allotment(most: float, unit: str, allot: Allot, single: float) -> str:
 
 def exact_money(value: float, unit: str) -> str:
     """An allotment with the digits that it needs to buy just what it should; where it has no end of them, with three."""
-    return money(value, unit, next((number for number in range(3, 10) if float(f"{value:.{number}g}") == value), 3))
+    return money(value, unit, next((number for number in range(3, 12) if float(f"{value:.{number}g}") == value), 3))
 
 
 def caps(rules: Rules, unit: str) -> str:

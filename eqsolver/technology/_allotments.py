@@ -34,30 +34,36 @@ def allotments(rules: Rules, steps: Sequence[Steps], path: Sequence[Block]) -> P
     Returns
     -------
     Blocks of (provider, allotment). Of the allotments that buy the same attempts and, over all providers, stay below the cap,
-    the number with the fewest decimal digits; under `cut` and for numbers of attempts the position. 0 where nothing is bought.
+    the number with the fewest decimal digits. Under `cut` every allotment buys something else: of those up to 5e-10 above the
+    position, half of what `evaluate` forgives a sum above the cap. A free provider takes nothing of the cap, and is allotted
+    all of it. For numbers of attempts the position; 0 where nothing is bought.
     """
-    final = {i: b for i, b in path if b > 0}
     if rules.allot == "attempts":
         return tuple(path)
-    nodes = {i: b if _exact(rules, steps[i]) else steps[i].interval(b)[0] for i, b in final.items()}
+    final = {i: b for i, b in path if b > 0 and not steps[i].free}
+    nodes = {i: b if rules.cuts else steps[i].interval(b)[0] for i, b in final.items()}
     room = (rules.total_cap - sum(nodes.values())) / max(len(nodes), 1)
-    return tuple((i, _allotment(rules, steps[i], b, room)) for i, b in path)
-
-
-def _exact(rules: Rules, steps: Steps) -> bool:
-    """Under `cut` every allotment buys something else."""
-    return rules.cuts and not steps.free
+    found: list[Block] = []
+    highest: dict[int, float] = {}
+    for i, b in path:  # where a provider returns, its allotments do not fall by rounding
+        highest[i] = max(_allotment(rules, steps[i], b, room), highest.get(i, 0.0))
+        found.append((i, highest[i]))
+    return tuple(found)
 
 
 def _allotment(rules: Rules, steps: Steps, position: float, room: float) -> float:
-    if position == 0 or _exact(rules, steps):
-        return position
+    if position == 0:
+        return 0.0
+    if steps.free:
+        return rules.total_cap if math.isfinite(rules.total_cap) else 1.0
+    if rules.cuts:
+        return shortest_between(position, position * (1 + 5e-10))
     left, right = steps.interval(position)
     left = 0.0 if left <= FIRST else left
     high = min(right, left + room)
     if not math.isfinite(high):
         high = 2 * left if left else 1.0
-    if rules.finishes or steps.free:  # (left, right], and not so near to the left that a tolerance mistakes it
+    if rules.finishes:  # (left, right], and not so near to the left that a tolerance mistakes it
         return shortest_between(left + 0.25 * (high - left), high)
     return shortest_between(left * (1 - 1e-13), left + 0.75 * (high - left))
 

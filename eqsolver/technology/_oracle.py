@@ -61,7 +61,8 @@ def oracle(market: Market, rules: Rules, access: Sequence[int], prices: FloatArr
 
     Estimated odds are the other way round: the more attempts have failed, the less the next one promises. The oracle knows
     what is believed of each class (not p itself, which no policy can learn but from failures); single attempts in falling order
-    of chance per money are then optimal where the cap does not bind jointly, and a bound where it does.
+    of chance per money are then optimal where the cap does not bind jointly, and a bound where it does. They are a bound, too,
+    under `cut` where w_s > w_f: the second attempt on a problem may then be worth more for its money than the first.
     """
     q, providers = market.weights, [market.providers[i] for i in access]
     when = [timing(p, rules) for p in providers]
