@@ -313,21 +313,6 @@ def reaches(taken: Fraction, threshold: Fraction, rule: str) -> bool:
     return taken < threshold if rule == "finish" else taken <= threshold
 
 
-def test_calibrate_writes_what_failed_attempts_cost_where_logs_tell(logs: Path, tmp_path: Path) -> None:
-    out = tmp_path / "classes.toml"
-    done = run("calibrate", logs, "-o", out, "--max-budget", "0.5", "--quiet")
-    assert done.exit_code in (0, 1), done.output
-    classes = tomllib.loads(out.read_text())["classes"]
-    assert all({"mean_cost", "mean_cost_failed"} <= set(entry) for entry in classes)
-    market, fitted = load(logs), load(out)
-    for given, made in zip(market.providers, fitted.providers, strict=True):
-        q = fitted.weights
-        assert given.mean_spend @ market.weights == pytest.approx(made.mean_spend @ q, rel=0.1)
-        dearer = (given.spend_if_failed / given.spend).mean()
-        assert (made.spend_if_failed @ q) / (made.spend @ q) == pytest.approx(dearer, rel=0.5)
-        assert (made.spend_if_failed @ q) > (made.spend @ q)
-
-
 def test_overrun_does_not_go_with_attempts(specification: Path) -> None:
     done = run("solve", specification, "--allot", "attempts", "--overrun", "cut")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -107,8 +107,8 @@ def test_margins_that_do_not_exist_are_left_out_of_bands_rounds_and_scenarios() 
     assert solution.offers.market_price[0] == 0
     assert np.isnan(solution.schedule.policy.resale.margin[0])
     assert np.isfinite(solution.schedule.policy.resale.margin[1])
-    band = solution.schedule.policy.margin_band
-    assert band is not None
+    assert solution.schedule.policy.bands is not None
+    assert np.isfinite(solution.schedule.policy.bands.margin[:, 1]).all()
     terms = rules(market)
     policy = Cascade(order=(1, 2), thresholds=(FIRST, 1.0))
     found = margins_matrix(market, [policy], market.weights[None], terms, levels=np.array([0.2, 0.8]))
