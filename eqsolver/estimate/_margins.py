@@ -86,7 +86,8 @@ def judged_levels(market: Market, max_budget: float) -> FloatArray:
 def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int = MAX_POINTS) -> Best:
     """The cheapest offer and the cheapest schedule for each level, at the market's prices.
 
-    At most `MAX_PROVIDERS` providers. points : grid points per provider, fewer if their product exceeds `MAX_NODES`.
+    At most `MAX_PROVIDERS` providers. points : grid points per provider, fewer if their product exceeds `MAX_NODES`; two
+    providers need none.
     """
     price = np.full(levels.size, np.inf)
     offers: list[tuple[Block, ...]] = [()] * levels.size
@@ -96,7 +97,8 @@ def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int 
             asked = m * float(profile.spent[at[level]])
             if asked < price[level]:
                 price[level], offers[level] = asked, ((i, float(profile.at[at[level]])),)
-    made = technology(market, max_budget=max_budget, points=min(points, int(MAX_NODES ** (1 / len(market.providers)))))
+    few = None if len(market.providers) == 2 else min(points, int(MAX_NODES ** (1 / len(market.providers))))
+    made = technology(market, max_budget=max_budget, points=few)
     found = schedules(made, market.prices, levels)
     return Best(price=price, cost=np.minimum(found.cost, price), offers=tuple(offers), schedules=found.paths)
 

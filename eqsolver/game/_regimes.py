@@ -15,14 +15,13 @@ from eqsolver.game._direct import direct_supply, hull_levels
 from eqsolver.game._sales import Conduct
 from eqsolver.market import Arbitrageur, Market, Policy
 from eqsolver.technology import (
-    MAX_NODES,
     REACH,
     Completion,
     Growth,
-    Production,
     ProductionSet,
     Rules,
     Steps,
+    Technology,
     Wide,
     all_steps,
     focused_technology,
@@ -180,7 +179,7 @@ class Stage:
             low, high = (float(ratio) for ratio in self.bounds[first] / self.bounds[second][::-1])
             looks = np.ones((LOOKS, len(self.bounds)))
             looks[:, first] = np.geomspace(low, high, LOOKS)
-            nodes = MAX_NODES if self.points is None else self.points**2
+            nodes = None if self.points is None else self.points**2
             focused = focused_technology(self.market, self.terms, self.steps, (first, second), looks, levels, nodes=nodes)
             search = Completion(made=focused, levels=levels)
             search.complete(np.ones(len(self.bounds)), first, low, high, COMPLETE)
@@ -195,7 +194,7 @@ class Stage:
             search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
         return search.found()
 
-    def _production(self, useful: Sequence[int]) -> Production:
+    def _production(self, useful: Sequence[int]) -> Technology | Wide:
         """Of three or more providers: good paths, or one product grid of few providers where its points are given."""
         bought = tuple(sorted(useful, key=lambda i: self.market.names[i]))
         if len(useful) > TOGETHER or self.points is None:

@@ -17,8 +17,8 @@ from eqsolver.technology import Cascade, Production, Rules, all_steps, best_casc
 
 LEVELS, POINTS_BELOW = 20, 0.05
 """Levels of each half: from this far below its best provider's reach to that reach."""
-COARSE = {2: 400, 3: 60, 4: 32}
-"""Grid points per provider of the fits, by number of providers in access; their thresholds are refined as ever."""
+COARSE = {3: 60, 4: 32}
+"""Grid points per provider of the fits, by number of providers in access where that is not 2; their thresholds are refined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,15 +5,19 @@ from eqsolver.technology._cascade import cascade_costs, threshold_table
 from eqsolver.technology._completion import Completion
 from eqsolver.technology._curves import FIRST, Timing, curves, expected_spend, expected_tries, survival, timing
 from eqsolver.technology._evaluate import Cascade, PerLevel, allotted, bill, cheaper, evaluate, placed
+from eqsolver.technology._exact_pair import ExactPair
 from eqsolver.technology._fit import BestCascades
 from eqsolver.technology._focus import focused_technology
 from eqsolver.technology._growth import Growth
 from eqsolver.technology._hull import along_hull, lower_hull, lower_hulls
 from eqsolver.technology._joint import joint
 from eqsolver.technology._levels import levels_below, offered_reach
+from eqsolver.technology._optimum import Optimum
 from eqsolver.technology._oracle import Oracle, oracle
 from eqsolver.technology._path import Block, Walk, walk
 from eqsolver.technology._production import (
+    EFFORT,
+    Effort,
     Production,
     best_cascades,
     build,
@@ -31,6 +35,7 @@ from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, gr
 from eqsolver.technology._wide import Wide, wide
 
 __all__ = [
+    "EFFORT",
     "FIRST",
     "MAX_NODES",
     "REACH",
@@ -38,7 +43,10 @@ __all__ = [
     "Block",
     "Cascade",
     "Completion",
+    "Effort",
+    "ExactPair",
     "Growth",
+    "Optimum",
     "Oracle",
     "PerLevel",
     "Production",

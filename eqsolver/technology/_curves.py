@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Estimated, Geometric, Odds, Provider
@@ -89,8 +88,7 @@ def survival(odds: Odds, attempts: FloatArray) -> FloatArray:
     THEORY section 2. Logs: products of 1 - c/(n-l), one table row per distinct (n, c); time and memory O(pairs * max n + N J).
     """
     if isinstance(odds, Geometric):
-        still: FloatArray = np.exp(special.xlog1py(attempts, -odds.success[:, None]))
-        return still
+        return np.exp(_log_survival(odds.success, attempts))
     if isinstance(odds, Estimated):
         return _believed_survival(odds, np.asarray(attempts))
     base = int(odds.attempts.max(initial=0)) + 1
@@ -104,6 +102,15 @@ def survival(odds: Odds, attempts: FloatArray) -> FloatArray:
     np.cumprod(factor, axis=1, out=table[:, 1:])
     survived: FloatArray = table[row.reshape(-1, 1), np.minimum(attempts, longest).astype(np.int64)]
     return survived
+
+
+def _log_survival(success: FloatArray, attempts: FloatArray) -> FloatArray:
+    """(N, J) k log(1 - p) for classes (N,) and counts (N, J); 0 where k = 0, even if p = 1."""
+    with np.errstate(divide="ignore"):
+        rate = np.log1p(-success)[:, None]
+    exponent = np.zeros(np.broadcast_shapes(rate.shape, attempts.shape))
+    np.multiply(attempts, rate, out=exponent, where=attempts > 0)
+    return exponent
 
 
 def expected_tries(odds: Odds, attempts: FloatArray, survived: FloatArray) -> FloatArray:
@@ -126,7 +133,7 @@ def expected_tries(odds: Odds, attempts: FloatArray, survived: FloatArray) -> Fl
     if isinstance(odds, Geometric):
         p = odds.success[:, None]
         tries = np.array(np.broadcast_to(attempts, survived.shape))
-        np.divide(-np.expm1(special.xlog1py(attempts, -p)), p, out=tries, where=p > 0)
+        np.divide(-np.expm1(_log_survival(odds.success, attempts)), p, out=tries, where=p > 0)
         return tries
     if isinstance(odds, Estimated):
         return _believed_tries(odds, attempts, survived)
@@ -144,6 +151,8 @@ def _believed_survival(odds: Estimated, attempts: FloatArray) -> FloatArray:
     pairs, row = np.unique(np.stack([odds.alpha, odds.beta]), axis=1, return_inverse=True)
     longest = int(attempts.max(initial=0.0))
     if pairs.shape[1] * (longest + 1) > LARGEST_TABLE:
+        from scipy import special  # here, since it loads slowly
+
         a, b = odds.alpha[:, None], odds.beta[:, None]
         return np.minimum(np.exp(special.betaln(a, b + attempts) - special.betaln(a, b)), 1.0)
     a, b = pairs[:, :, None]

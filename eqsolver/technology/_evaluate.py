@@ -72,6 +72,13 @@ def cheaper(first: PerLevel, second: PerLevel) -> PerLevel:
     )
 
 
+def with_rest(rules: Rules, steps: Sequence[Steps], order: Sequence[int], tops: Sequence[float]) -> Cascade:
+    """The cascade whose last provider is bought up to what the others' thresholds `tops` leave of the cap."""
+    rest = rules.rest(sum(tops))
+    rest = rest if np.isfinite(rest) else steps[order[-1]].end
+    return Cascade(order=tuple(order), thresholds=(*tops, rest))
+
+
 def evaluate(market: Market, rules: Rules, steps: Sequence[Steps], cascade: Cascade, levels: FloatArray) -> PerLevel:
     """Units and cost at posted prices of a given cascade, by positions, at each level: the shortest prefix that reaches it.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from eqsolver._base import FloatArray
 from eqsolver.technology._cascade import threshold_table
-from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate
+from eqsolver.technology._evaluate import Cascade, PerLevel, bill, cheaper, evaluate, with_rest
 from eqsolver.technology._path import Block
 from eqsolver.technology._policies import promising_cascades, weighted
 from eqsolver.technology._scores import margin_scores
@@ -156,24 +156,17 @@ def _fitted_on_grid(made: Technology, prices: FloatArray, levels: FloatArray, ma
                 for at, axis, stride, fine in zip(best, first, strides, finer, strict=True)
             ]
             strides = finer
-        yield _with_rest(
-            made,
+        yield with_rest(
+            made.rules,
+            made.steps,
             [made.access[axis] for axis in order],
             [float(made.grid[axis][at]) for axis, at in zip(first, best, strict=True)],
         )
 
 
-def _with_rest(made: Technology, order: list[int], tops: list[float]) -> Cascade:
-    """Fill in the last threshold: what the cap leaves."""
-    rules = made.rules
-    rest = rules.rest(sum(tops))
-    rest = rest if np.isfinite(rest) else made.steps[order[-1]].end
-    return Cascade(order=tuple(order), thresholds=(*tops, rest))
-
-
 def _filled(made: Technology, path: tuple[Block, ...]) -> Cascade:
     """The cascade behind a path cut at its level: its last provider may be bought up to the cap."""
-    return _with_rest(made, [i for i, _ in path], [b for _, b in path[:-1]])
+    return with_rest(made.rules, made.steps, [i for i, _ in path], [b for _, b in path[:-1]])
 
 
 def _useful(made: Technology, path: tuple[Block, ...]) -> tuple[Block, ...]:
@@ -192,8 +185,8 @@ def _neighbours(made: Technology, cascade: Cascade, share: float) -> Iterator[Ca
             exact = int(np.searchsorted(at, aim * (1 + 1e-12), side="right"))
             moved = [*tops[:s], float(at[exact - 1]) if exact else 0.0, *tops[s + 1 :]]
             if moved != tops and sum(moved) <= made.rules.largest_total:
-                yield _with_rest(made, order, moved)
+                yield with_rest(made.rules, made.steps, order, moved)
     if share >= 1.0:
         for s in range(len(tops) - 1):
             swapped = [*order[:s], order[s + 1], order[s], *order[s + 2 :]]
-            yield _with_rest(made, swapped, [*tops[:s], tops[s + 1], tops[s], *tops[s + 2 :]])
+            yield with_rest(made.rules, made.steps, swapped, [*tops[:s], tops[s + 1], tops[s], *tops[s + 2 :]])

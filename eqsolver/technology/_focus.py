@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from eqsolver._base import FloatArray
+from eqsolver._base import FloatArray, IntArray
 from eqsolver.market import Market
+from eqsolver.technology._exact_pair import ExactPair, exact_pair
 from eqsolver.technology._grid import base_measure, grid
 from eqsolver.technology._hull import along_hull
 from eqsolver.technology._optima import Best, Optima
+from eqsolver.technology._pair_optimum import pair_turns
+from eqsolver.technology._production import EFFORT, Effort
 from eqsolver.technology._rules import Rules
 from eqsolver.technology._steps import Steps
 from eqsolver.technology._technology import MAX_NODES, Technology, on_axes
@@ -29,14 +32,16 @@ def focused_technology(
     prices: FloatArray,
     levels: FloatArray,
     rounds: int = ROUNDS,
-    nodes: int = MAX_NODES,
+    nodes: int | None = None,
+    effort: Effort = EFFORT,
 ) -> Technology:
     """The product grid of the points at which optimal schedules turn, for mixtures and for given levels, at given prices.
 
     Parameters
     ----------
     bought : positions of the A providers, first axis first. prices : (R, M) price vectors to look at. levels : (L,)
-    increasing, for which single policies are wanted too. nodes : of a fine grid, at most.
+    increasing, for which single policies are wanted too. nodes : of a fine grid, at most; None: of two providers every step
+    is looked at, if that is no more work than `effort` allows, and of others MAX_NODES.
 
     Notes
     -----
@@ -46,9 +51,13 @@ def focused_technology(
     looked at turn at much the same points, so few points hold the optima at all of them. `moved` is the largest relative gain
     of the last round, over the hulls at the prices looked at; infinite after a single one.
     """
-    most = max(int(nodes ** (1 / len(bought)) + 1e-9), 2)
+    most = max(int((nodes or MAX_NODES) ** (1 / len(bought)) + 1e-9), 2)
     if all(listed[i].at.size < most for i in bought):
         return on_axes(market, terms, listed, bought, [np.append(0.0, listed[i].at) for i in bought])
+    if nodes is None and len(bought) == 2:
+        pair = exact_pair(market, terms, listed, (bought[0], bought[1]), effort.exact_pair)
+        if pair is not None:
+            return _focused_exactly(pair, prices, levels)
     steps, access = [listed[i] for i in bought], list(bought)
     left = [base_measure(step, market.weights) for step in steps]
     kept = [np.zeros(1) for _ in bought]
@@ -69,6 +78,17 @@ def focused_technology(
         before = found
     axes = [np.union1d(axis, step.at[-1:]) for axis, step in zip(kept, steps, strict=True)]
     return replace(on_axes(market, terms, listed, bought, axes), moved=moved)
+
+
+def _focused_exactly(pair: ExactPair, prices: FloatArray, levels: FloatArray) -> Technology:
+    """The grid of the stops at which the optimal schedules of two providers turn, and of the last ones."""
+    marks: list[list[IntArray]] = [[np.array([stop.at.size - 1])] for stop in pair.stops]
+    for row in prices:
+        for mark, turned in zip(marks, pair_turns(pair, row, levels), strict=True):
+            mark.append(turned)
+    points = {i: stop.at[np.unique(np.concatenate(mark))] for i, stop, mark in zip(pair.axes, pair.stops, marks, strict=True)}
+    axes = [points[i] for i in pair.access]
+    return replace(on_axes(pair.market, pair.rules, pair.steps, pair.access, axes), moved=0.0)
 
 
 def _candidates(steps: Steps, left: FloatArray, kept: FloatArray, most: int) -> FloatArray:

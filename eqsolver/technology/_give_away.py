@@ -22,8 +22,8 @@ AXES = 10
 FIRST_NODES, FINER = 20_000, 64
 """Nodes of the first product grid, and how many times more the next one has at most."""
 
-WORK, LEAST_CELLS, MOST_CELLS = 100_000_000_000, 20_000, 6_000_000
-"""Cells that are looked at, times problems, times the cube of the number of axes: some seconds; and cells at least, at most."""
+LEAST_CELLS, MOST_CELLS = 20_000, 6_000_000
+"""Cells that are looked at, at least and at most, whatever work is asked for."""
 
 LONGEST = 2000
 """Points of one axis, at most: every problem's curve is evaluated at each, and some times over at the parts between them."""
@@ -49,6 +49,7 @@ def give_away_bound(
     prices: FloatArray,
     levels: FloatArray,
     found: PerLevel,
+    work: float,
 ) -> FloatArray:
     """(L,) money that no schedule over some providers can undercut at each level, up to the dearest policy that is known.
 
@@ -56,6 +57,7 @@ def give_away_bound(
     ----------
     steps : of each of the market's providers. bought : those in access, by position. prices : (M,) multipliers.
     levels : (L,) increasing. found : policies known for these levels; their bills also say which axes need points.
+    work : cells that are looked at, times problems, times the cube of the number of axes.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def give_away_bound(
     ceiling = np.where(known, found.cost, found.cost[known].max())
     bill = (found.units[known] * prices).sum(axis=0)
     attention = {i: UNUSED + float(np.sqrt(bill[i] / max(bill.sum(), np.finfo(float).tiny))) for i in usable}
-    most = int(np.clip(WORK / (market.weights.size * len(usable) ** 3), LEAST_CELLS, MOST_CELLS))
+    most = int(np.clip(work / (market.weights.size * len(usable) ** 3), LEAST_CELLS, MOST_CELLS))
     most_points = {i: min(steps[i].at.size + 1, LONGEST) for i in usable}
     nodes = float(FIRST_NODES)
     while True:

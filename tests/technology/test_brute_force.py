@@ -9,13 +9,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from oracles import Tiny, along, least, level_fraction, levels_of, lower_hull, tiny
 from tiny_markets import RULES, markets
 
 from eqsolver import UsageError
 from eqsolver.market import Geometric, Market, Provider, Sampled
 from eqsolver.posted import Solution, solve
-from eqsolver.technology import oracle, rules, schedule_bound, schedules, technology
+from eqsolver.technology import EFFORT, Effort, oracle, rules, schedule_bound, schedules, technology
 
 Points = Sequence[tuple[Fraction, Fraction]]
 
@@ -41,13 +42,14 @@ def with_origin(points: Points) -> list[tuple[Fraction, Fraction]]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(market=markets(), how=RULES)
-def test_offers_cascades_and_schedules_cost_what_brute_force_finds(market: Market, how: dict) -> None:
+@given(market=markets(), how=RULES, effort=st.sampled_from([EFFORT, Effort(table=0)]))
+def test_offers_cascades_and_schedules_cost_what_brute_force_finds(market: Market, how: dict, effort: Effort) -> None:
+    """Two providers by a table of all allotments, and by sweeps."""
     by_luck = solvable(market, how)
     each = [by_luck.offers(i) for i in range(by_luck.sellers)]
     best, cascades = by_luck.best_schedules(), by_luck.cascades()
     levels = levels_of(best)
-    solution = solve(market, levels=levels, **how)
+    solution = solve(market, levels=levels, effort=effort, **how)
     assert solution.exact
     np.testing.assert_array_equal(solution.levels, levels)
     for i, offer in enumerate(each):

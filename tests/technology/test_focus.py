@@ -12,13 +12,16 @@ from eqsolver import load
 from eqsolver._base import FloatArray
 from eqsolver.market import Market
 from eqsolver.technology import (
+    Optimum,
     Technology,
     all_steps,
     along_hull,
+    build,
     focused_technology,
     grid_technology,
     rules,
     schedule_hull,
+    schedules,
 )
 
 DUOPOLY = Path(__file__).parents[2] / "models" / "swebench-duopoly.toml"
@@ -62,6 +65,24 @@ def test_every_round_looks_among_other_steps_and_nothing_gets_dearer() -> None:
     assert costs[2].mean() < costs[0].mean()
     assert moved[0] == np.inf
     assert 0 < moved[2] < moved[1] < 0.2
+
+
+def test_of_two_providers_no_step_is_left_out_where_it_looks() -> None:
+    market = load(DUOPOLY)
+    terms, listed = rules(market), all_steps(market, rules(market))
+    looked, levels = ratios(0.4, 4.0, 5), np.linspace(0.5, 0.76, 14)
+    made = focused_technology(market, terms, listed, (0, 1), looked, levels)
+    pair = build(market, terms, listed)
+    assert made.survival.size < pair.grid[0].size * pair.grid[1].size / 10
+    for prices in looked:
+        optimum = Optimum(made=pair, prices=prices, levels=levels, market_price=np.full(14, np.inf))
+        np.testing.assert_allclose(schedules(made, prices, levels).cost, optimum.schedules.cost, rtol=1e-10)
+        np.testing.assert_allclose(
+            along_hull(LEVELS, *schedule_hull(made, prices)), along_hull(LEVELS, *optimum.hull), rtol=1e-10
+        )
+    fine = focused_technology(market, terms, listed, (0, 1), looked, levels, nodes=1_000_000)
+    between = ratios(0.45, 3.3, 5)
+    assert hulls(made, between).mean() < hulls(fine, between).mean()
 
 
 @settings(max_examples=30, deadline=None)

@@ -14,7 +14,7 @@ from tiny_markets import RULES, markets
 
 from eqsolver._base import FloatArray
 from eqsolver.market import Geometric, Market, Provider
-from eqsolver.technology import _give_away, all_steps, grid_technology, rules, schedule_bound, schedules
+from eqsolver.technology import Effort, _give_away, all_steps, grid_technology, rules, schedule_bound, schedules
 from eqsolver.technology._give_away import bound_on_cells
 from eqsolver.technology._rules import Rules
 
@@ -165,9 +165,9 @@ def test_a_finer_grid_is_tried_until_the_work_is_used_up_or_the_bound_is_close(m
     levels = np.linspace(coarse.reach - 0.3, coarse.reach - 1e-9, 9)
     found = schedules(coarse, market.prices, levels)
 
-    def gap(work: int) -> float:
-        monkeypatch.setattr(_give_away, "WORK", work)
-        return float((1 - schedule_bound(coarse, market.prices, levels, found) / found.cost).max())
+    def gap(work: float) -> float:
+        bound = schedule_bound(coarse, market.prices, levels, found, Effort(bound=work))
+        return float((1 - bound / found.cost).max())
 
     monkeypatch.setattr(_give_away, "FIRST_NODES", 30)
     monkeypatch.setattr(_give_away, "FINER", 4)

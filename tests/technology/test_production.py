@@ -11,6 +11,7 @@ from tiny_markets import markets, somebody_solves
 from eqsolver.market import Market
 from eqsolver.technology import (
     Completion,
+    Effort,
     ProductionSet,
     Technology,
     along_hull,
@@ -29,7 +30,7 @@ LOW, HIGH = 0.05, 20.0
 def prepared(market: Market, points: int | None = None) -> Technology:
     assume(all(somebody_solves(market.restrict([name])) for name in market.names))
     try:
-        return technology(market, points=points)
+        return technology(market, points=points, effort=Effort(exact_pair=0))
     except ValueError:
         assume(False)
         raise
