@@ -109,7 +109,7 @@ def solve(
         from eqsolver.posted import solve as solve_market
 
         loaded, chosen = suited(read_market(market, unit, providers, say, free), estimator)
-        found = solve_market(loaded, estimator=chosen, **options, progress=say)
+        found = solve_market(loaded, estimator=chosen, **options, progress=say).complete()
 
     hand_over(found, "print_solution", "save_figures", json, figures, quiet)
     if asked is not None:

@@ -7,9 +7,10 @@ from eqsolver.posted._enter import enter
 from eqsolver.posted._entry import Earliest, Entry
 from eqsolver.posted._intervals import interval
 from eqsolver.posted._offers import Offers, offers
+from eqsolver.posted._outcomes import ArbitrageurOutcome, PolicyOutcome
 from eqsolver.posted._resale import Resale, resale
 from eqsolver.posted._segments import Segmentation, segmentation
-from eqsolver.posted._solution import ArbitrageurOutcome, PolicyOutcome, ScheduleOutcome, Solution
+from eqsolver.posted._solution import ScheduleOutcome, Solution
 from eqsolver.posted._solve import solve
 from eqsolver.posted._undercutting import Undercutting, undercut
 

@@ -12,8 +12,9 @@ from eqsolver.market import Allot, Market, Overrun, Provider, Sampled, check_res
 from eqsolver.posted._bootstrap import alone, extended, path_costs
 from eqsolver.posted._distillation import Distillation, Student, log_linear
 from eqsolver.posted._offers import offers
+from eqsolver.posted._parts import Progress
 from eqsolver.posted._resale import resale
-from eqsolver.posted._solve import Progress, checked_levels
+from eqsolver.posted._solve import checked_levels
 from eqsolver.technology import (
     REACH,
     Cascade,

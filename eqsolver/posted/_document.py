@@ -10,7 +10,8 @@ from eqsolver._base import FloatArray
 from eqsolver.posted._resale import Resale
 
 if TYPE_CHECKING:
-    from eqsolver.posted._solution import PolicyOutcome, Solution
+    from eqsolver.posted._outcomes import PolicyOutcome
+    from eqsolver.posted._solution import Solution
 
 
 def numbers(values: FloatArray) -> list[float | None]:

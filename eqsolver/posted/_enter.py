@@ -11,10 +11,11 @@ from eqsolver._base import FloatArray, UsageError
 from eqsolver.market import Allot, Market, Overrun
 from eqsolver.posted._entry import CASES, Earliest, Entry
 from eqsolver.posted._offers import offers
+from eqsolver.posted._parts import Progress
 from eqsolver.posted._resale import resale
 from eqsolver.posted._segments import EARNS
 from eqsolver.posted._solution import Solution
-from eqsolver.posted._solve import Progress, solve
+from eqsolver.posted._solve import solve
 from eqsolver.technology import Rules, all_steps, build, nondecreasing, rules, schedules
 
 CAPABILITY_TOLERANCE = 0.01
