@@ -57,12 +57,10 @@ def questions(draw: st.DrawFn) -> tuple[Market, Rules, list[Cascade], np.ndarray
     policies = [ABSTAIN]
     for _ in range(6):
         order = tuple(rng.permutation(M)[: rng.integers(1, M + 1)].tolist())
-        left, tops = terms.total_cap, []
+        tops: list[float] = []
         for _ in order[:-1]:
-            tops.append(float(min(rng.integers(0, 7) / 2, left, terms.provider_cap)))
-            left -= tops[-1]
-        last = min(left, terms.provider_cap)
-        policies.append(Cascade(order=order, thresholds=(*tops, last)))
+            tops.append(float(min(rng.integers(0, 7) / 2, terms.rest(sum(tops)))))
+        policies.append(Cascade(order=order, thresholds=(*tops, terms.rest(sum(tops)))))
     return market, terms, policies, shares
 
 
