@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eqsolver._errors import UsageError
+from eqsolver._program import tell
 
 if TYPE_CHECKING:
     from eqsolver.game import Balanced, Logit
@@ -44,13 +46,26 @@ def count(text: str, option: str, whole: str) -> int:
 
 
 def levels(text: str | None) -> list[float] | None:
-    """`lo:hi:n` or `u,u,...` as numbers."""
+    """`lo:hi:n` or `u,u,...` as shares: `75%`, and with a note on stderr 75, are read as 0.75."""
     if text is None:
         return None
+    bare = text.replace("%", "")
     if ":" not in text:
-        return [number(part, "--levels", text) for part in text.split(",")]
-    low, high, n = span(text, "--levels", "0.7:0.75:11, or levels separated by commas")
-    return evenly(low, high, n)
+        found = [number(part, "--levels", text) for part in bare.split(",")]
+    else:
+        found = evenly(*span(bare, "--levels", "0.7:0.75:11, or levels separated by commas"))
+    if "%" in text:
+        return [_percent(level, text) for level in found]
+    if all(1 < level <= 100 for level in found):
+        tell(f"--levels {text!r}: read as percent, such as {found[0]:g} %")
+        return [_percent(level, text) for level in found]
+    return found
+
+
+def _percent(level: float, text: str) -> float:
+    if not 0 < level <= 100:
+        raise UsageError(f"--levels {text!r}: {level:g} % is not more than 0 and at most 100 %")
+    return level / 100
 
 
 def evenly(low: float, high: float, n: int) -> list[float]:
@@ -76,7 +91,7 @@ def pairs(text: str | None, option: str) -> list[tuple[str, float]] | None:
     if text is None:
         return None
     found: dict[str, float] = {}
-    for part in text.split(","):
+    for part in _joined(text.split(",")):
         name, equals, value = (piece.strip() for piece in part.rpartition("="))
         if not equals or not name:
             raise UsageError(f"{option} {text!r}: give name=number pairs separated by commas, such as a=0.08,b=0.92")
@@ -84,6 +99,22 @@ def pairs(text: str | None, option: str) -> list[tuple[str, float]] | None:
             raise UsageError(f"{option} {text!r}: {name!r} is given twice")
         found[name] = number(value, option, text)
     return list(found.items())
+
+
+def _joined(parts: list[str]) -> list[str]:
+    """Pieces between commas as pairs: a piece without `=` begins a name that holds a comma."""
+    joined, begun = [], ""
+    for part in parts:
+        begun = f"{begun},{part}" if begun else part
+        if "=" in part:
+            joined.append(begun)
+            begun = ""
+    return [*joined, begun] if begun or not joined else joined
+
+
+def exact(known: Sequence[str], **texts: str | None) -> dict[str, list[str]]:
+    """The options whose whole text is a provider's name, commas and all, as lists of that one name."""
+    return {option: [text] for option, text in texts.items() if text is not None and text in known}
 
 
 def consumers(text: str | None, option: str = "--value") -> list[Consumers] | None:

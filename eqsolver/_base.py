@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eqsolver._errors import EqsolverError, MarketError, NotCertified, UsageError
+from eqsolver._errors import EqsolverError, MarketError, NotCertified, NothingSolved, UsageError
 
-__all__ = ["EqsolverError", "FloatArray", "IntArray", "MarketError", "NotCertified", "UsageError"]
+__all__ = ["EqsolverError", "FloatArray", "IntArray", "MarketError", "NotCertified", "NothingSolved", "UsageError"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer[Any]]

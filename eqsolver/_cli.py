@@ -136,8 +136,18 @@ def read_market(
     from eqsolver.market import load
 
     say("reading", 0.0)
-    named, costless = arguments.names(providers, "--providers"), arguments.names(free, "--free") or ()
+    named, costless = _named(sources, providers), arguments.names(free, "--free") or ()
     return foreign_market(sources, unit, named, costless) or load(*sources, unit=unit, providers=named, free=costless)
+
+
+def _named(sources: Sequence[Path], providers: str | None) -> list[str] | None:
+    """The providers asked for: the one whose name is the whole text, commas and all, or else those between the commas."""
+    if providers is not None and "," in providers:
+        from eqsolver.market import provider_names
+
+        if providers in provider_names(sources):
+            return [providers]
+    return arguments.names(providers, "--providers")
 
 
 def suited(market: Market, asked: Estimator | None) -> tuple[Market, Any]:

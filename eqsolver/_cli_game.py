@@ -114,6 +114,7 @@ def equilibrium(
 
         loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
         _need_consumers(loaded, value)
+        options |= arguments.exact(loaded.names, strategic=strategic, private=private)
         found = solve_game(loaded, **options, progress=say)
 
     hand_over(found, "print_equilibrium", "save_equilibrium_figures", json, figures, quiet)
@@ -180,6 +181,7 @@ def sweep(
 
         loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
         _need_consumers(loaded, value)
+        options |= arguments.exact(loaded.names, strategic=strategic, private=private)
         ledger = output.with_name(output.name + ".ledger")
         wanted = arguments.consumers(value)
         table = solve_all(loaded, axes, ledger=ledger, jobs=jobs, backend=backend, progress=say, consumers=wanted, **options)

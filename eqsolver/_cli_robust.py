@@ -141,6 +141,7 @@ def robust(
         from eqsolver.robust import robust as allocate
 
         loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
+        options |= arguments.exact(loaded.names, providers=providers, access=access, private=private)
         if output is not None:
             cap = (
                 (max_budget or loaded.max_budget)

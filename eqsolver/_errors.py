@@ -17,6 +17,10 @@ class UsageError(EqsolverError, ValueError):
     """What was asked of a valid market makes no sense (an unknown provider, an empty range of levels, a missing cap)."""
 
 
+class NothingSolved(UsageError):
+    """No provider ever solves a problem within the cap: that is the answer, and there is no price or policy to add to it."""
+
+
 class NotCertified(EqsolverError):
     """A solve ended without its certificate; `result` holds what it had."""
 

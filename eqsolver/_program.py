@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 import typer
 from typer.core import TyperGroup
 
-from eqsolver._errors import EqsolverError, NotCertified
+from eqsolver._errors import EqsolverError, NotCertified, NothingSolved
 
 UNREACHED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 3, 130
 """Exit codes: answered but not reached or not certified, bad input, failed inside, interrupted. 0 is an answer."""
@@ -67,7 +67,7 @@ def ended(error: BaseException) -> int:
         case KeyboardInterrupt() | typer.Abort():
             tell("interrupted")
             return INTERRUPTED
-        case NotCertified():
+        case NotCertified() | NothingSolved():
             tell(str(error))
             return UNREACHED
         case EqsolverError():

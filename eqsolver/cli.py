@@ -109,6 +109,7 @@ def solve(
         from eqsolver.posted import solve as solve_market
 
         loaded, chosen = suited(read_market(market, unit, providers, say, free), estimator)
+        options |= arguments.exact(loaded.names, providers=providers, access=access)
         found = solve_market(loaded, estimator=chosen, **options, progress=say).complete()
 
     hand_over(found, "print_solution", "save_figures", json, figures, quiet)
@@ -176,6 +177,7 @@ def distill(
         from eqsolver.posted import distill as pair_up
 
         loaded = estimated(read_market(family, unit, providers, say, free), estimator, max_budget, max_attempts)
+        options |= arguments.exact(loaded.names, providers=providers)
         found = pair_up(loaded, **options, progress=say)
 
     hand_over(found, "print_distillation", "save_distillation_figures", json, figures, quiet)
@@ -228,6 +230,7 @@ def enter(
         from eqsolver.posted import enter as let_in
 
         loaded = estimated(read_market(market, unit, providers, say, free), estimator, max_budget, max_attempts)
+        options |= arguments.exact(loaded.names, providers=providers, access=access)
         found = let_in(loaded, entrant, **options, progress=say)
 
     hand_over(found, "print_entry", "save_entry_figures", json, figures, quiet)

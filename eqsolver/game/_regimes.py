@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import qmc
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, NothingSolved, UsageError
 from eqsolver.game._choices import Menu
 from eqsolver.game._direct import direct_supply, hull_levels
 from eqsolver.game._sales import Conduct
@@ -75,7 +75,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.steps = all_steps(self.market, self.terms)
         if not any(step.at.size for i, step in enumerate(self.steps) if i not in self.private):
-            raise UsageError("no provider ever solves a problem within the cap")
+            raise NothingSolved("no provider ever solves a problem within the cap")
 
     def conduct(self, name: str, regimes: Mapping[str, Sequence[str]]) -> Conduct:
         """The conduct of a regime: one of `BUILT_IN`, or one of the market's own, which name their arbitrageurs."""

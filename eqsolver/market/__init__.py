@@ -17,7 +17,7 @@ from eqsolver.market._stopping import StoppingTest, log_notes, stopped_at_first
 if TYPE_CHECKING:
     from eqsolver.market._attempts import attempt_notes, read_foreign
     from eqsolver.market._fields import schema
-    from eqsolver.market._load import load
+    from eqsolver.market._load import load, provider_names
     from eqsolver.market._log_fields import log_fields
     from eqsolver.market._logs import read_logs
     from eqsolver.market._spec import read_spec, spec_text, write_spec
@@ -49,6 +49,7 @@ __all__ = [
     "load",
     "log_fields",
     "log_notes",
+    "provider_names",
     "read_foreign",
     "read_logs",
     "read_spec",
@@ -62,6 +63,7 @@ _LATER = {
     "load": "_load",
     "log_fields": "_log_fields",
     "attempt_notes": "_attempts",
+    "provider_names": "_load",
     "read_foreign": "_attempts",
     "read_logs": "_logs",
     "read_spec": "_spec",

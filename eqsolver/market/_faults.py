@@ -30,6 +30,9 @@ WORDING = (
     ("a valid array", "a list"),
     ("a valid ", "a "),
 )
+MOST_TOLD = 20
+"""Faults of one file that are told at once."""
+
 _shorten = reprlib.Repr()
 _shorten.maxstring = _shorten.maxother = _shorten.maxlong = 60
 _shorten.maxdict = _shorten.maxlist = 4
@@ -98,12 +101,23 @@ def place(loc: Sequence[str | int], data: Any = None) -> list[str]:
     return [*parts, field] if field else parts
 
 
-def first_fault(error: ValidationError, data: Any = None, fields: Iterable[str] = ()) -> list[str]:
-    """The parts of a message on the first thing that pydantic found wrong.
+def together(faults: Iterable[MarketError]) -> MarketError:
+    """Several faults as one error, a line each: those that a user would otherwise meet one after the other."""
+    lines = [str(one) for one in faults]
+    more = [f"and {len(lines) - MOST_TOLD} more like these"] if len(lines) > MOST_TOLD else []
+    return MarketError("\n".join([*lines[:MOST_TOLD], *more]))
+
+
+def first_fault(error: ValidationError, data: Any = None) -> list[str]:
+    """The parts of a message on the first thing that pydantic found wrong. data : the parsed file, to name entries by."""
+    return told(error.errors(include_url=False, include_context=True)[0], data)
+
+
+def told(found: Any, data: Any = None, fields: Iterable[str] = ()) -> list[str]:
+    """The parts of a message on one thing that pydantic found wrong.
 
     data : the parsed file, to name entries by. fields : names to suggest in place of a field that is not known.
     """
-    found = error.errors(include_url=False, include_context=True)[0]
     loc = tuple(found["loc"])
     if loc[:1] == ("consumers",) and len(loc) > 2:  # pydantic puts the kind of a tagged union into the path
         loc = (*loc[:2], *loc[3:])

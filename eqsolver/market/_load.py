@@ -12,6 +12,23 @@ from eqsolver.logs import LogOptions
 from eqsolver.market._market import Market
 
 
+def provider_names(paths: Sequence[str | PathLike[str]]) -> tuple[str, ...]:
+    """Names of the providers of one TOML file, or of logs of eqsolver's own; none of other logs, which have to be read first.
+
+    Raises `MarketError` if the TOML file cannot be read, or says what cannot be.
+    """
+    from eqsolver.market._logs import log_files
+    from eqsolver.market._spec import read_spec
+
+    files = [Path(path) for path in paths]
+    if any(file.suffix.lower() == ".toml" for file in files):
+        return read_spec(files[0]).names
+    try:
+        return tuple(file.stem for file in log_files(files))
+    except MarketError:
+        return ()
+
+
 def load(
     *paths: str | PathLike[str],
     unit: str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from eqsolver._base import MarketError
 from eqsolver._files import write_whole
 from eqsolver.market._arbitrageurs import Arbitrageur, Policy, Regime
 from eqsolver.market._consumers import Consumers, Population, Target, Value
-from eqsolver.market._faults import fault, first_fault, not_utf8, place, unknown_name, unreadable
+from eqsolver.market._faults import fault, first_fault, not_utf8, place, together, told, unknown_name, unreadable
 from eqsolver.market._fields import (
     FIELDS,
     ArbitrageurSpec,
@@ -62,14 +62,17 @@ def read_spec(path: str | PathLike[str]) -> Market:
     try:
         return _market(MarketSpec.model_validate(data), data, path.stem)
     except ValidationError as error:
-        raise fault(path, *first_fault(error, data, _fields(error))) from None
+        found = error.errors(include_url=False, include_context=True)
+        raise together(fault(path, *told(one, data, _fields(one["loc"]))) for one in found) from None
+    except _Several as error:
+        raise together(fault(path, one) for one in error.faults) from None
     except MarketError as error:
         raise fault(path, str(error)) from None
 
 
-def _fields(error: ValidationError) -> list[str]:
-    """The fields of the table in which pydantic found something wrong."""
-    keys = [step for step in error.errors()[0]["loc"][:-1] if step in FIELDS]
+def _fields(loc: Sequence[str | int]) -> list[str]:
+    """The fields of the table at a place in the file."""
+    keys = [step for step in loc[:-1] if step in FIELDS]
     return list((FIELDS[str(keys[-1])] if keys else MarketSpec).model_fields)
 
 
@@ -78,24 +81,10 @@ def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> Market:
     if spec.max_budget is None and spec.max_attempts is None:
         raise MarketError("max_budget or max_attempts is missing: without a cap, allocation to a problem never ends")
     names = [provider.name for provider in spec.providers]
-    free = {provider.name for provider in spec.providers if provider.free}
-    labels: dict[str, int] = {}
-    for x, entry in enumerate(spec.classes):
-        other = labels.setdefault(entry.name or f"class {x + 1}", x)
-        if other != x:
-            raise MarketError(f"class {x + 1} has the name of class {other + 1}, {entry.name or f'class {x + 1}'!r}")
-        columns = {"success": entry.success, "mean_cost": entry.mean_cost, "mean_cost_failed": entry.mean_cost_failed}
-        for field, column in columns.items():
-            where = ": ".join(place(("classes", x, field), data))
-            for name in column:
-                if name not in names:
-                    raise MarketError(f"{where}: {unknown_name(name, names, 'provider')}")
-                if name in free and field != "success":
-                    raise MarketError(f"{where}.{name}: provider {name!r} is free, so it has no cost; leave it out")
-            needed = names if field == "success" else [n for n in names if n not in free] if field == "mean_cost" else []
-            for name in needed:
-                if name not in column:
-                    raise MarketError(f"{where}.{name} is missing; every class needs every provider")
+    labels = [entry.name or f"class {x + 1}" for x, entry in enumerate(spec.classes)]
+    faults = list(_class_faults(spec, data, names, labels))
+    if faults:
+        raise _Several(faults)
     providers = tuple(_provider(provider, spec) for provider in spec.providers)
     return Market(
         name=spec.name or stem,
@@ -124,6 +113,33 @@ def _provider(spec: ProviderSpec, market: MarketSpec) -> Provider:
         spend_failed=np.array(failed) if failed != solved else None,
         **spec.model_dump(),
     )
+
+
+class _Several(MarketError):
+    """Faults of one file, each a message without the file's name."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def _class_faults(spec: MarketSpec, data: dict[str, Any], names: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+    """What is wrong between the classes and the providers."""
+    free = {provider.name for provider in spec.providers if provider.free}
+    paid = [name for name in names if name not in free]
+    met: dict[str, int] = {}
+    for x, entry in enumerate(spec.classes):
+        other = met.setdefault(labels[x], x)
+        if other != x:
+            yield f"class {x + 1} has the name of class {other + 1}, {labels[x]!r}"
+        columns = (("success", entry.success, names), ("mean_cost", entry.mean_cost, paid))
+        for field, column, needed in (*columns, ("mean_cost_failed", entry.mean_cost_failed, [])):
+            where = ": ".join(place(("classes", x, field), data))
+            yield from (f"{where}: {unknown_name(name, names, 'provider')}" for name in column if name not in names)
+            if field != "success":
+                told = "is free, so it has no cost; leave it out"
+                yield from (f"{where}.{name}: provider {name!r} {told}" for name in column if name in free)
+            yield from (f"{where}.{name} is missing; every class needs every provider" for name in needed if name not in column)
 
 
 def _arbitrageur(spec: ArbitrageurSpec) -> Arbitrageur:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, NothingSolved, UsageError
 from eqsolver.market import Allot, Market, Overrun, Provider, Sampled, check_resamples
 from eqsolver.posted._bootstrap import alone, extended, path_costs
 from eqsolver.posted._distillation import Distillation, Student, log_linear
@@ -261,7 +261,7 @@ def _teacher_alone(family: Market, teacher: str, terms: Rules) -> tuple[FloatArr
     only = family.restrict([teacher])
     profile = all_steps(only, terms)[0].profile(only.weights)
     if not profile.at.size or profile.solved[-1] <= REACH:
-        raise UsageError(f"teacher {teacher!r} never solves a problem within the cap")
+        raise NothingSolved(f"teacher {teacher!r} never solves a problem within the cap")
     return _drawn(profile, only.providers[0].price), float(profile.solved[-1])
 
 

@@ -160,7 +160,7 @@ class _Search:
         """Without arbitrage: 1 where it sells, 0 elsewhere."""
         market = self._at(capability)
         asks = offers(market, all_steps(market, self.rules), self.levels)
-        return np.where(np.isfinite(asks.market_price), asks.seller == self.entrant, np.nan)
+        return np.where(np.isfinite(asks.market_price), asks.sale[self.entrant], np.nan)
 
     def resold(self, capability: float) -> FloatArray:
         """With the cheapest schedule for each level resold at the market price."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqsolver._base import FloatArray, IntArray
+from eqsolver._base import BoolArray, FloatArray, IntArray
 from eqsolver.market import Market
 from eqsolver.technology import REACH, Steps, along_hull, lower_hull
 
 TIE = 1e-12
-"""Offers this close, relatively, are tied: the seller with the lowest marginal cost has the sale, then the first by name. A
+"""Offers this close, relatively, are tied: the lowest marginal cost has the sale, and alike providers share it equally. A
 policy that costs no less than the market price but for this earns nothing by reselling."""
 
 
@@ -25,6 +25,7 @@ class Offers:
     position : (M, L) how far the provider is bought from for it, see `Rules`; infinite where not reached.
     market_price : (L,) C_P(u) = min_i C_i(u), infinite above the best provider's reach.
     seller : (L,) position of the provider that sells at it, -1 where none does.
+    sale : (M, L) share of the sale: all of it is the seller's, unless others ask as much at the same marginal cost.
     reach : (M,) the highest level each provider reaches.
     mixed_price : (L,) lower hull of all offers, for customers who randomise between offers.
     """
@@ -35,14 +36,15 @@ class Offers:
     position: FloatArray
     market_price: FloatArray
     seller: IntArray
+    sale: FloatArray
     reach: FloatArray
     mixed_price: FloatArray
 
     @property
     def revenue(self) -> FloatArray:
         """(M, L) money per problem to each provider when customers buy direct, nan where nobody sells."""
-        sells = np.arange(len(self.cost))[:, None] == self.seller
-        return np.where(np.isfinite(self.market_price), np.where(sells, self.market_price, 0.0), np.nan)
+        priced = np.isfinite(self.market_price)
+        return np.where(priced, self.sale * np.where(priced, self.market_price, 0.0), np.nan)
 
 
 def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, selling: Sequence[int] | None = None) -> Offers:
@@ -76,6 +78,8 @@ def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, sellin
     by_claim = sorted(range(M), key=lambda i: (market.providers[i].marginal_cost, market.names[i]))
     tied = cost[by_claim] <= market_price * (1 + TIE)
     seller = np.where(np.isfinite(market_price), np.array(by_claim)[np.argmax(tied, axis=0)], -1)
+    costs = np.array([market.providers[i].marginal_cost for i in by_claim])
+    sale = _sale(tied & np.isfinite(market_price), costs, np.argsort(by_claim))
     solved, bill = (np.concatenate([corner[k] for corner in corners]) for k in (0, 1))
     vertices = lower_hull(solved, bill)
     mixed = along_hull(levels, np.append(0.0, solved[vertices]), np.append(0.0, bill[vertices]))
@@ -86,6 +90,15 @@ def offers(market: Market, steps: Sequence[Steps], levels: FloatArray, *, sellin
         position=position,
         market_price=market_price,
         seller=seller,
+        sale=sale,
         reach=reach,
         mixed_price=mixed,
     )
+
+
+def _sale(tied: BoolArray, marginal_costs: FloatArray, place: IntArray) -> FloatArray:
+    """(M, L) shares of the sale among those tied with the lowest marginal cost; rows by claim, and then put in their places."""
+    first = np.argmax(tied, axis=0)
+    alike = tied & (marginal_costs[:, None] == marginal_costs[first])
+    share: FloatArray = (alike / np.maximum(alike.sum(axis=0), 1))[place]
+    return share

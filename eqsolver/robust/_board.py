@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, NothingSolved, UsageError
 from eqsolver.market import Market
 from eqsolver.robust._margins import margins_in, stacked
 from eqsolver.robust._scenarios import Scenarios
@@ -54,7 +54,7 @@ def board(
     listed = tuple(all_steps(market, rules) if steps is None else steps)
     bought = tuple(range(len(listed)) if access is None else access)
     if not any(listed[i].at.size for i in bought):
-        raise UsageError("no provider in access ever solves a problem within the cap")
+        raise NothingSolved("no provider in access ever solves a problem within the cap")
     if scenarios.markets:
         tried = []
         for seen, shares in zip(scenarios.markets, scenarios.shares, strict=True):

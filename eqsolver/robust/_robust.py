@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, NothingSolved, UsageError
 from eqsolver.market import Allot, Market, Overrun
 from eqsolver.posted import OutOfSample
 from eqsolver.robust._allocation import Choice, RobustAllocation, Spending, listed
@@ -318,7 +318,7 @@ def _procured(
 ) -> RobustAllocation:
     steps = all_steps(market, terms)
     if not any(steps[i].at.size for i in bought):
-        raise UsageError("no provider in access ever solves a problem within the cap")
+        raise NothingSolved("no provider in access ever solves a problem within the cap")
     held = purchases(market, terms, steps, bought)
     found = held.refine(within, floor)
     return RobustAllocation(

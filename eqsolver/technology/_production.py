@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqsolver._base import FloatArray, UsageError
+from eqsolver._base import FloatArray, NothingSolved, UsageError
 from eqsolver.market import Allot, Market, Overrun
 from eqsolver.technology import _fit, _policies
 from eqsolver.technology._evaluate import PerLevel
@@ -113,7 +113,7 @@ def build(
     if not bought or len(set(bought)) != len(bought):
         raise UsageError("access must name at least one provider, and none twice")
     if max(listed[i].at.size for i in bought) == 0:
-        raise UsageError("no provider in access ever solves a problem within the cap")
+        raise NothingSolved("no provider in access ever solves a problem within the cap")
     if points is not None and points < 2:
         raise UsageError(f"a grid needs at least 2 points, not {points}")
     bought = tuple(sorted(bought, key=lambda i: market.names[i]))  # the order of a market's providers changes nothing

@@ -277,8 +277,39 @@ def test_a_bad_specification_is_told_by_file_field_and_value(tmp_path: Path, cas
         read_spec(path)
     for fragment in [f"{path}: ", *fragments]:
         assert fragment in str(caught.value)
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 250 + len(str(path))
+    for line in str(caught.value).splitlines():
+        assert line.isprintable()
+        assert line.startswith(f"{path}: ")
+        assert len(line) < 250 + len(str(path))
+
+
+def test_the_faults_of_a_specification_are_told_at_once_up_to_twenty(tmp_path: Path) -> None:
+    path = tmp_path / "market.toml"
+    path.write_text(
+        GOOD.replace("max_budget = 2.0", "max_budgt = -2").replace("weight = 0.75", "weight = 2").replace("0.125", "1.125")
+    )
+    with pytest.raises(MarketError) as caught:
+        read_spec(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    for fragment in ("max_budgt", "weight = 2", "success.b = 1.125"):
+        assert sum(fragment in line for line in lines) == 1
+    path.write_text(GOOD + "".join(f"strange_{n} = 1\n" for n in range(30)))
+    with pytest.raises(MarketError) as caught:
+        read_spec(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "and 10 more like these"
+    path.write_text(GOOD.replace("a = 0.5, b = 1}", "c = 0.5}").replace("a = 1.0, b = 3", "a = 1"))
+    with pytest.raises(MarketError) as caught:
+        read_spec(path)
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": class ")[2] for line in lines] == [
+        "1: success: unknown provider 'c'; known: a, b",
+        "1: success.a is missing; every class needs every provider",
+        "1: success.b is missing; every class needs every provider",
+        "2 'hard': mean_cost.b is missing; every class needs every provider",
+    ]
 
 
 def test_files_that_are_no_specification_are_told(tmp_path: Path) -> None:
@@ -299,15 +330,17 @@ def test_files_that_are_no_specification_are_told(tmp_path: Path) -> None:
 
 
 def read_or_told(path: Path) -> None:
-    """Nothing is raised but a `MarketError` of one line that names the file."""
+    """Nothing is raised but a `MarketError`, a line for each fault, that names the file."""
     try:
         read_spec(path)
     except MarketError as error:
         told = str(error)
     else:
         return
-    assert f"{path.name}: " in told
-    assert told.isprintable()
+    lines = told.splitlines()
+    assert 1 <= len(lines) <= 21
+    assert all(f"{path.name}: " in line for line in lines[:20])
+    assert all(line.isprintable() for line in lines)
 
 
 PIECES = st.sampled_from([*GOOD.splitlines(keepends=True), "nan", "inf", "{", "}", "[", "]", "=", '"', "\n", "-", "9" * 400])
