@@ -19,7 +19,7 @@ from eqsolver import load
 from eqsolver.market import Geometric, Market, Provider
 from eqsolver.posted import Solution, solve
 from eqsolver.robust._margins import margins_matrix
-from eqsolver.technology import Cascade, all_steps, curves, oracle, positions, rules, walk
+from eqsolver.technology import Cascade, Technology, all_steps, curves, oracle, positions, rules, technology, walk
 from eqsolver.technology._curves import FIRST
 from eqsolver.technology._path import tolls
 
@@ -154,6 +154,31 @@ def test_the_schedule_is_the_best_of_all_paths_listed_one_by_one(rule: str, mark
     levels = levels_of(points)
     solution = solve(market, levels=levels, **asked(rule))
     expect(solution.schedule.policy.resale.buy_cost, levels, points, points)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=15, deadline=None)
+@given(market=markets(sellers=(2, 2)))
+def test_the_fitted_cascade_has_the_best_mean_margin_of_all_orders_and_thresholds(rule: str, market: Market) -> None:
+    """Every threshold of the first provider; the second is bought up to what the cap leaves."""
+    shop = solvable(market, rule)
+    offers = [point for i in shop.sellers for point in shop.offers(i)]
+    levels = [u for u in levels_of(offers) if least(offers, meant(u, offers)) is not None]
+    assume(levels)
+    best = Q(-1)
+    for first, second in ((0, 1), (1, 0)):
+        for taken, top in shop.nodes(first):
+            walked = [shop.run([(first, b)]) for at, b in shop.nodes(first) if at <= taken and b <= top]
+            rest = [b for more, b in shop.nodes(second)[1:] if shop.within([taken, more])]
+            walked += [shop.run([(first, top), (second, b)]) for b in rest]
+            points = [(solved, shop.bill(units)) for solved, units in walked]
+            margins = []
+            for u in levels:
+                price, cost = least(offers, meant(u, offers)), least(points, meant(u, offers))
+                margins.append(Q(0) if cost is None else max(1 - cost / price, Q(0)))
+            best = max(best, sum(margins, Q(0)) / len(margins))
+    solution = solve(market, levels=levels, **asked(rule))
+    assert solution.cascade.resale.mean_margin == pytest.approx(float(best), abs=1e-9)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -360,6 +385,19 @@ def test_costs_by_outcome_are_read_from_logs_and_charged_as_they_fall(tmp_path: 
     assert solution.evaluated is not None
     np.testing.assert_allclose(solution.evaluated.resale.units, [[8.25]])
     np.testing.assert_allclose(solution.offers.cost, [[8.25]])
+
+
+@pytest.mark.parametrize("points", [2, 3, 5])
+@settings(max_examples=15, deadline=None)
+@given(market=markets(sellers=(3, 3)))
+def test_a_thinned_grid_keeps_the_first_attempt(points: int, market: Market) -> None:
+    """Under `finish` no allotment buys less: a grid without the first node would overlook what everybody buys first."""
+    solvable(market, "finish")
+    made = technology(market, points=points, **asked("finish"))
+    assert isinstance(made, Technology)
+    for axis, i in zip(made.grid, made.access, strict=True):
+        if made.steps[i].at.size:
+            assert list(axis[:2]) == [0.0, made.steps[i].at[0]]
 
 
 def test_a_tenth_begins_three_times_within_three_tenths_under_every_rule() -> None:
