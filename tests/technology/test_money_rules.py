@@ -79,14 +79,14 @@ def nudged(shop: Shop, blocks: Sequence[tuple[int, Q]]) -> list[tuple[int, Q]]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(believed=True))
 def test_offers_cascades_and_schedules_cost_the_least_of_all_that_are_listed(rule: str, market: Market) -> None:
     everything_costs_the_least_of_all_that_is_listed(rule, market)
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(sellers=(1, 3), gift=True))
 def test_a_free_provider_takes_nothing_of_the_cap_and_grants_all_its_attempts_at_once(rule: str, market: Market) -> None:
     """Where it sells, nothing can be earned: those levels have no margin, and divide nothing by nothing."""
@@ -145,7 +145,7 @@ def printed_paths_do_what_they_say(solution: Solution, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(small=True))
 def test_the_schedule_is_the_best_of_all_paths_listed_one_by_one(rule: str, market: Market) -> None:
     shop = solvable(market, rule)
@@ -157,7 +157,7 @@ def test_the_schedule_is_the_best_of_all_paths_listed_one_by_one(rule: str, mark
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(sellers=(2, 2)))
 def test_the_fitted_cascade_has_the_best_mean_margin_of_all_orders_and_thresholds(rule: str, market: Market) -> None:
     """Every threshold of the first provider; the second is bought up to what the cap leaves."""
@@ -182,7 +182,7 @@ def test_the_fitted_cascade_has_the_best_mean_margin_of_all_orders_and_threshold
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets())
 def test_the_oracle_is_every_vector_of_attempts_in_every_order(rule: str, market: Market) -> None:
     shop = solvable(market, rule)
@@ -197,7 +197,7 @@ def test_the_oracle_is_every_vector_of_attempts_in_every_order(rule: str, market
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(believed=True))
 def test_with_beliefs_the_oracle_is_still_a_bound(rule: str, market: Market) -> None:
     """Beliefs fall with every failure. It is exact but where the cap binds several providers together, and under `cut` where a
@@ -213,7 +213,7 @@ def test_with_beliefs_the_oracle_is_still_a_bound(rule: str, market: Market) -> 
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(believed=True), data=st.data())
 def test_a_given_cascade_is_followed_attempt_by_attempt(rule: str, market: Market, data: st.DataObject) -> None:
     """Thresholds anywhere in their intervals; each level buys the shortest prefix that reaches it."""
@@ -237,7 +237,7 @@ def test_a_given_cascade_is_followed_attempt_by_attempt(rule: str, market: Marke
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=st.one_of(markets(believed=True), markets(gift=True)), data=st.data())
 def test_a_schedule_that_returns_is_followed_attempt_by_attempt(rule: str, market: Market, data: st.DataObject) -> None:
     """Any allotments, within the cap or not: under `cut` attempts are paused in their middle, and resumed."""
@@ -256,7 +256,7 @@ def test_a_schedule_that_returns_is_followed_attempt_by_attempt(rule: str, marke
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(sellers=(1, 1), believed=True), twelfths=st.integers(0, 80))
 def test_curves_are_sums_over_luck(rule: str, market: Market, twelfths: int) -> None:
     market = replace(market, max_budget=20.0, max_attempts=20)
@@ -311,7 +311,7 @@ def test_a_duplicate_can_matter_where_money_is_allotted(told: str) -> None:
     assert found[0] != found[1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(sellers=(1, 2)), data=st.data())
 def test_where_attempts_are_allotted_and_do_not_bind_a_duplicate_changes_nothing(market: Market, data: st.DataObject) -> None:
     """Copies of k and l attempts are one provider's k + l: a cap K on each lies between caps K and 2 K on the original."""
@@ -331,7 +331,7 @@ def test_where_attempts_are_allotted_and_do_not_bind_a_duplicate_changes_nothing
         np.testing.assert_allclose(found[idle], now[idle], **CLOSE)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(sellers=(1, 2)), data=st.data())
 def test_under_cut_with_one_cost_an_attempt_a_duplicate_changes_nothing(market: Market, data: st.DataObject) -> None:
     """Money spent on a copy is better added to the original's clock: at every sum spent as much or more is solved."""
@@ -388,7 +388,7 @@ def test_costs_by_outcome_are_read_from_logs_and_charged_as_they_fall(tmp_path: 
 
 
 @pytest.mark.parametrize("points", [2, 3, 5])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(market=markets(sellers=(3, 3)))
 def test_a_thinned_grid_keeps_the_first_attempt(points: int, market: Market) -> None:
     """Under `finish` no allotment buys less: a grid without the first node would overlook what everybody buys first."""

@@ -15,7 +15,7 @@ from tiny_shops import paths_of, shops
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_slices_of_a_path_add_up_to_the_path(rule: str, data: st.DataObject) -> None:
     """A schedule that returns is followed through every course of luck; edge costs are products with others' survival."""
@@ -39,7 +39,7 @@ FITS = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_curves_are_those_of_theory_section_2(rule: str, data: st.DataObject) -> None:
     shop = data.draw(shops(rule, sellers=(1, 1)))
@@ -57,7 +57,7 @@ def test_curves_are_those_of_theory_section_2(rule: str, data: st.DataObject) ->
         assert shop.one(0, x, b) == (S, spent)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_under_cut_spend_is_the_integral_of_survival(data: st.DataObject) -> None:
     shop = data.draw(shops("cut", sellers=(1, 1)))
@@ -68,7 +68,7 @@ def test_under_cut_spend_is_the_integral_of_survival(data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_the_recursion_is_the_best_of_all_paths_listed_one_by_one(rule: str, data: st.DataObject) -> None:
     shop = data.draw(shops(rule, small=True))
@@ -87,7 +87,7 @@ def test_the_recursion_is_the_best_of_all_paths_listed_one_by_one(rule: str, dat
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_knowing_one_problem_is_the_best_of_all_interleavings_of_attempts(rule: str, data: st.DataObject) -> None:
     """Under `finish`, `never` and `attempts` attempts are priced singly here: chance of being made times its mean cost."""
@@ -116,7 +116,7 @@ def test_knowing_one_problem_is_the_best_of_all_interleavings_of_attempts(rule: 
     assert lower_hull(points) == lower_hull(shop.alone(0))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_knowing_more_never_costs_more(data: st.DataObject) -> None:
     shop = data.draw(shops(data.draw(st.sampled_from(RULES))))
@@ -148,7 +148,7 @@ def test_a_broker_with_dice_pays_what_the_courses_of_luck_say(
         rule=rule,
         cap=Q(9),
     )
-    draws = 2500
+    draws = 1500
     for seed, path in enumerate(
         [
             [(0, Q(7, 2))],
@@ -162,7 +162,7 @@ def test_a_broker_with_dice_pays_what_the_courses_of_luck_say(
             assert abs(found.mean() - float(right)) <= 4.5 * found.std() / np.sqrt(draws) + 1e-12
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9)), min_size=1, max_size=5), st.integers(0, 6))
 def test_spend_with_costs_by_outcome_is_unbiased_over_all_orderings_of_a_log(log: list[tuple[int, int]], k: int) -> None:
     """F(k) = w_f (T(k) - (1 - S(k))) + w_s (1 - S(k)) with the means of each outcome; mean cost times T is not."""
