@@ -53,9 +53,10 @@ class Estimator(StrEnum):
 
 
 MarketPaths = Annotated[
-    list[Path], typer.Argument(metavar="MARKET...", help="A TOML specification, attempt logs (JSONL), or a folder of logs.")
+    list[Path],
+    typer.Argument(metavar="MARKET...", help="A TOML specification, or logs of any format in `convert --list`."),
 ]
-LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Attempt logs (JSONL), or a folder of them.")]
+LogPaths = Annotated[list[Path], typer.Argument(metavar="LOGS...", help="Logs of any format in `convert --list`.")]
 Providers = Annotated[str | None, typer.Option(metavar="a,b", help="Restrict the market to these providers.")]
 MaxBudget = Annotated[float | None, typer.Option(help="The most allotted to one problem, money at list price.")]
 Access = Annotated[str | None, typer.Option(metavar="a,b", help="What the arbitrageur may buy from. [default: all]")]

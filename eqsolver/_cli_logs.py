@@ -44,6 +44,7 @@ class _Asked:
     given: dict[str, Any] = field(default_factory=dict)
     quiet: bool = False
     read: bool = False
+    domains: dict[str, str] = field(default_factory=dict)
     prices: list[str] = field(default_factory=list)
 
 
@@ -110,13 +111,25 @@ def foreign_market(
         return None
     from eqsolver.market import read_foreign
 
-    market, lines = read_foreign(sources, replace(asked.options, free=tuple(free)), unit=unit, providers=providers)
+    market, lines, asked.domains = read_foreign(
+        sources, replace(asked.options, free=tuple(free)), unit=unit, providers=providers
+    )
     asked.read = True
     asked.prices = [line for line in lines if line.startswith("Price of ")]
     if not asked.quiet:
         for line in lines:
             typer.echo(line, err=True)
     return market
+
+
+def domains_of(market: Market, asked: str | None, sources: Sequence[Path]) -> dict[str, Any]:
+    """Domains and sources as `robust` takes them: of other tools' logs, domains are those that `--domain-field` names."""
+    told = _ASKED.get() or _Asked()
+    if not told.read:
+        return {"domains": asked, "sources": sources}
+    if asked is None and told.domains:
+        return {"domains": [told.domains.get(problem) for problem in market.problems], "sources": ()}
+    return {"domains": asked, "sources": ()}
 
 
 def options_given() -> dict[str, Any]:

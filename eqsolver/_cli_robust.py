@@ -34,6 +34,7 @@ from eqsolver._cli import (
     read_market,
     terms,
 )
+from eqsolver._cli_logs import domains_of
 from eqsolver._errors import UsageError
 from eqsolver._files import existing_file
 from eqsolver._program import stop
@@ -117,7 +118,6 @@ def robust(
 ) -> None:
     """Mix policies so that the worst case over domains or resamples is best, and say what that earns out of sample."""
     options: dict[str, Any] = {
-        "domains": domains,
         "resamples": _resamples(resamples),
         "within": set_,
         "auto_radius": radius_by.value if radius_by else "bootstrap" if auto_radius else None,
@@ -150,7 +150,7 @@ def robust(
             )
             check_in_market(loaded, cap)
         given = None if features is None else read_features(features)
-        found = allocate(loaded, **options, sources=market, features=given, progress=say)
+        found = allocate(loaded, **options, **domains_of(loaded, domains, market), features=given, progress=say)
 
     beside = {}
     sells = any(policy.order for policy, _ in found.mixture)

@@ -98,6 +98,9 @@ def cells(store: Store, providers: Sequence[str] | None = None) -> Cells:
                 f"coalesce(sum({what}) {mine}, 0) AS {what}_total_{outcome}",
             ]
             columns.append(f"coalesce(sum({what} * {what}) {mine}, 0) AS {what}_squares_{outcome}")
+    two = "SELECT problem, min(domain), max(domain) FROM attempts GROUP BY problem HAVING min(domain) <> max(domain) LIMIT 1"
+    for problem, one, other in store.rows(two):
+        raise MarketError(f"domain: {problem!r} is in two domains, {one!r} and {other!r}")
     names = f"provider, problem, min(domain) AS domain, {', '.join(columns)}"
     found = store.arrays(f"SELECT {names} FROM attempts GROUP BY provider, problem")
     every = sorted(set(found["provider"].tolist()))

@@ -51,7 +51,9 @@ def head(path: Path) -> Any:
     try:
         if path.suffix == ".json":
             return whole(path)
-        return next((record for _, record in records(path)), None) if path.suffix in (*TABLES[:2], *TABLES[3:]) else None
+        if path.suffix == ".parquet":
+            return next((record for _, record in _parquet(path, "LIMIT 1")), None)
+        return next((record for _, record in records(path)), None) if path.suffix in TABLES else None
     except (ValueError, OSError):
         return None
 
@@ -115,12 +117,13 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
             raise fault(path, f"not a table: {error}") from None
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
-    from eqsolver.logs._store import Store
+def _parquet(path: Path, limit: str = "") -> Iterator[tuple[str, Any]]:
+    from eqsolver.logs._store import Store, literal
 
     with Store.opened() as store:
-        for number, row in enumerate(store.json_rows(path), 1):
-            yield f"row {number}", orjson.loads(row)
+        lines = store.folder / "rows.jsonl"
+        store.run(f"COPY (SELECT * FROM read_parquet({literal(path)}) {limit}) TO {literal(lines)} (FORMAT json)")
+        yield from _lines(lines)
 
 
 def delimiter(path: Path) -> str:

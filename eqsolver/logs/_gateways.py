@@ -27,7 +27,7 @@ class Gateway:
     parse: Parse
 
     def claims(self, files: Files) -> list[Path]:
-        return [f for f in files if f.suffix in (*TABLES, ".json") and f.suffix != ".parquet" and self.needs <= _fields(f)]
+        return [f for f in files if f.suffix in (*TABLES, ".json") and self.needs <= _fields(f)]
 
     def read(self, files: Files, everything: Files, options: LogOptions) -> Iterator[Record]:
         for path in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import fields
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -105,6 +106,7 @@ class Preset(_Table):
         return self
 
 
+@cache
 def shipped() -> dict[str, Preset]:
     """The presets of the package, by name, in alphabetical order."""
     folder = resources.files("eqsolver.logs") / "presets"

@@ -101,12 +101,6 @@ class Store:
         except MarketError as error:
             raise fault(path, f"cannot be read as a table: {error}") from None
 
-    def json_rows(self, path: Path) -> Iterator[str]:
-        """Rows of a Parquet file as JSON text."""
-        relation = f"read_parquet({literal(path)})"
-        self.opens(path, relation)
-        yield from self.arrays(f"SELECT to_json(t)::VARCHAR AS row FROM {relation} t")["row"]
-
     @contextmanager
     def spool(self, table: str, columns: Sequence[str]) -> Iterator[Callable[[Sequence[Any]], Any]]:
         """What adds rows to a new table, by way of a file, so that no more than one is in memory; None is unknown."""

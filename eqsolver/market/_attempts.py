@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from eqsolver.market._provider import Provider
 from eqsolver.market._stopping import log_notes
 
 
+class ForeignLogs(NamedTuple):
+    """A market of other tools' logs, lines on what was read, and {problem: domain} where the logs name domains."""
+
+    market: Market
+    lines: list[str]
+    domains: dict[str, str]
+
+
 def read_foreign(
     paths: Sequence[Path],
     options: LogOptions | None = None,
@@ -26,7 +34,7 @@ def read_foreign(
     name: str | None = None,
     unit: str | None = None,
     providers: Sequence[str] | None = None,
-) -> tuple[Market, list[str]]:
+) -> ForeignLogs:
     """The market of logs of any format, and lines that say what was read, what was left out and what looks odd.
 
     Parameters
@@ -54,7 +62,9 @@ def read_foreign(
         lines += problem_sets(found, usable)
         named = {"name": name or paths[0].absolute().stem, "unit": unit or attempts.currency or "USD"}
         market = _market(found, usable, options, price_lines(attempts), **named)
-    return market, lines
+    return ForeignLogs(
+        market, lines, {name: domain for name, domain in zip(found.problems, found.domains, strict=True) if domain}
+    )
 
 
 def _free(found: Cells, options: LogOptions) -> BoolArray:
@@ -162,5 +172,4 @@ def from_frame(frame: Any, options: LogOptions | None = None, **named: Any) -> M
     with tempfile.TemporaryDirectory(prefix="eqsolver-") as folder:
         path = Path(folder) / "attempts.csv"
         frame.to_csv(path, index=False)
-        market, _ = read_foreign([path], replace(options or LogOptions(), format="table"), **{"name": "attempts", **named})
-    return market
+        return read_foreign([path], replace(options or LogOptions(), format="table"), **{"name": "attempts", **named}).market

@@ -63,7 +63,7 @@ def load(
         from eqsolver.market._attempts import read_foreign
 
         options = replace(logs or LogOptions(), free=tuple(free))
-        return read_foreign(files, options, unit=unit, providers=providers)[0]
+        return read_foreign(files, options, unit=unit, providers=providers).market
     if not specifications:
         return read_logs(files, unit=unit, providers=providers, free=free)
     if len(files) > 1:

@@ -81,7 +81,7 @@ def test_cells_are_sums_over_attempts(rows: list[dict[str, str]], tmp_path_facto
 
 
 def market(*rows: str, folder: Path, **options: Any) -> tuple[Market, list[str]]:
-    return read_foreign([table(folder / "t.csv", HEADER, *rows)], LogOptions(**options))
+    return read_foreign([table(folder / "t.csv", HEADER, *rows)], LogOptions(**options))[:2]
 
 
 def test_an_attempt_of_unknown_cost_counts_at_the_mean_of_the_others(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_copies_are_seen_in_large_tables_where_all_attempts_are_alike(tmp_path: 
 
 
 def test_providers_choose_and_are_checked() -> None:
-    found, _ = read_foreign(sample("openrouter"), providers=["acme/small-1"])
+    found, *_ = read_foreign(sample("openrouter"), providers=["acme/small-1"])
     assert found.names == ("acme/small-1",)
     with pytest.raises(MarketError, match="providers: no attempts of 'acme/medium'; there are acme/large-2, acme/small-1"):
         read_foreign(sample("openrouter"), providers=["acme/medium"])
@@ -215,7 +215,7 @@ def test_notes_of_the_market_tell_prices_and_how_attempts_stopped(tmp_path: Path
     prices.write_text("[token_prices.x]\ninput = 1\noutput = 1\n")
     rows = [f"{x},x,{outcome},,,10,5," for x, outcomes in (("a", "001"), ("b", "1"), ("c", "01")) for outcome in outcomes]
     path = table(tmp_path / "t.csv", HEADER + ",attempt", *(f"{row},{n}" for n, row in enumerate(rows, 1)))
-    found, _ = read_foreign([path], LogOptions(price_lists=(str(prices),)))
+    found, *_ = read_foreign([path], LogOptions(price_lists=(str(prices),)))
     assert any("stop at the first success" in note for note in found.notes)
     assert found.notes[-1].startswith("Price of x: 1 / 1 / 1 USD per million")
 
@@ -230,6 +230,6 @@ def test_memory_does_not_grow_with_attempts(tmp_path: Path) -> None:
             "SELECT 'p' || i % 50 AS problem, 'x' || (i // 50) % 2 AS provider, (i % 3 = 0)::INT AS solved, 1.0 + i % 7 AS cost"
         )
         store.run(f"COPY ({rows} FROM range(2000000) t(i)) TO '{path}' (FORMAT parquet)")
-    found, lines = read_foreign([path], LogOptions(memory_limit="100MB"))
+    found, lines, _ = read_foreign([path], LogOptions(memory_limit="100MB"))
     assert sum(p.odds.attempts.sum() for p in found.providers) == 2_000_000  # type: ignore[union-attr]
     assert lines[0].startswith("Read 2,000,000 attempts of 2 providers on 50 problems")

@@ -128,6 +128,17 @@ def test_options_of_logs_are_minded_by_every_command_that_reads_them(tmp_path: P
     assert run("enter", path, *options, "--entrant", "a", "--quiet", "--levels", "0.5", "--capability", "1:2:2")[0] == 0
     lines = [f'{{"id": "{name}", "attempts": {outcomes}, "mean_cost": 1}}' for name, outcomes in (("x", [0, 1]), ("y", [1]))]
     assert solved(table(tmp_path / "a.jsonl", *lines), "--attempts-min", "2")["problems"] == 1
+    rows = [
+        {"problem": f"{kind}{n}", "provider": m, "solved": n % 2, "kind": kind} for kind in "de" for n in (1, 2) for m in "ab"
+    ]
+    names = [json.dumps({**row, "cost": 1}) for row in rows]
+    areas = table(tmp_path / "areas.jsonl", *names)
+    mapped = ("--map", "cost=cost", "--domain-field", "kind", "--set", "worst", "--json", "-")
+    code, out, err = run("robust", areas, *mapped)
+    assert code in (0, 1), err
+    assert [scenario["name"] for scenario in json.loads(out)["scenarios"]] == ["d", "e"]
+    code, out, err = run("robust", areas, "--map", "cost=cost", "--domains", "^.", "--set", "worst", "--json", "-")
+    assert [scenario["name"] for scenario in json.loads(out)["scenarios"]] == ["d", "e"]
     code, _, err = run("solve", FORMATS.parents[2] / "models" / "swebench-duopoly.toml", "--scorer", "match")
     assert code == 2
     assert "options of logs do not go with a specification" in err

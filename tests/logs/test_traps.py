@@ -10,6 +10,7 @@ import pytest
 from samples import FORMATS, attempts, copied, edited, sample
 
 from eqsolver import MarketError
+from eqsolver.logs import LogOptions, read_attempts
 
 
 def one(path: Path, provider: str, problem: str, attempt: int, columns: str, **options: Any) -> tuple[Any, ...]:
@@ -293,3 +294,26 @@ def test_inspect_takes_a_graders_share_from_a_model_that_grades_itself(tmp_path:
     after = attempts(path, "cost, input_tokens, output_tokens", scorer="match")
     assert [row[1:] for row in after] == [row[1:] for row in before]
     assert [row[0] for row in after] == pytest.approx([row[0] for row in before], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["langfuse", "litellm", "openrouter"])
+def test_call_logs_are_read_from_parquet_as_well(name: str, tmp_path: Path) -> None:
+    from eqsolver.logs._store import Store
+
+    folder = copied(name, tmp_path)
+    with Store.opened() as store:
+        for path in [*folder.rglob("*.jsonl"), *folder.rglob("LiteLLM*.csv")]:
+            read = "read_csv" if path.suffix == ".csv" else "read_ndjson"
+            inner = "SELECT unnest(data)" if name == "openrouter" else "SELECT *"
+            store.run(f"COPY ({inner} FROM {read}('{path}')) TO '{path.with_suffix('.parquet')}' (FORMAT parquet)")
+            path.unlink()
+    assert attempts(folder) == attempts(sample(name))
+
+
+def test_what_belongs_to_no_attempt_is_counted(tmp_path: Path) -> None:
+    folder = copied("litellm", tmp_path)
+    (folder / "verdicts.csv").write_text("session_id,solved\ns-01,1\ns-99,1\n")
+    with read_attempts([folder], LogOptions()) as found:
+        assert found.omitted == {"calls without session_id": 1, "verdicts without an attempt": 1}
+        assert list(found.remarks.values()) == [1]
+        assert found.store.rows("SELECT count(*) FROM attempts WHERE error = 'no verdict'") == [(3,)]
