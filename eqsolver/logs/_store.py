@@ -59,6 +59,7 @@ class Store:
         }
         self._connection = duckdb.connect(":memory:", config=settings)
         self.run("SET TimeZone = 'UTC'")
+        self.run("SET enable_progress_bar = false")  # it would stand in the midst of an answer on stdout
 
     @classmethod
     @contextmanager
