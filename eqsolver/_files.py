@@ -82,7 +82,7 @@ def check_writable(path: Path, *, folder: bool = False) -> None:
 
 def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     """Raise `UsageError` if a file to be written is also read (by itself or in a folder of logs), or is written twice."""
-    read = {os.path.realpath(path): path for path in inputs}
+    read = {os.path.realpath(path): path for path in (named_file(path)[1] for path in inputs)}
     met: set[str] = set()
     for path in outputs:
         real = os.path.realpath(path)
@@ -93,6 +93,12 @@ def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
         if real in met and (os.path.isfile(real) or not os.path.exists(real)):
             raise UsageError(f"{path}: is to be written twice; name two files")
         met.add(real)
+
+
+def named_file(path: Path) -> tuple[str | None, Path]:
+    """`NAME=FILE` as a name and a file, where there is no file that is called so as a whole; else no name and the path."""
+    name, equals, file = str(path).partition("=")
+    return (name, Path(file)) if equals and name and file and not os.path.lexists(path) else (None, path)
 
 
 def existing_file(text: str) -> Path | None:

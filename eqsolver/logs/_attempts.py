@@ -179,7 +179,7 @@ def is_foreign(path: Path) -> bool:
     if not path.exists():
         return False
     files = files_of(path)
-    if _own.claims([f for f in files if f.parent in (path, path.parent)]):
+    if _own.claims([f for f in files if f.parent in (path, path.parent) or f.parent.parent == path]):
         return False
     tables = any(f.suffix in (".csv", ".tsv", ".parquet") or keys(f) >= {"problem", "provider"} for f in _table_files(files))
     return tables or any(one.claims(files) for one in importers().values())

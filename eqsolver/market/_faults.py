@@ -104,7 +104,7 @@ def place(loc: Sequence[str | int], data: Any = None) -> list[str]:
 def together(faults: Iterable[MarketError]) -> MarketError:
     """Several faults as one error, a line each: those that a user would otherwise meet one after the other."""
     lines = [str(one) for one in faults]
-    more = [f"and {len(lines) - MOST_TOLD} more like these"] if len(lines) > MOST_TOLD else []
+    more = ["and more like these"] if len(lines) > MOST_TOLD else []
     return MarketError("\n".join([*lines[:MOST_TOLD], *more]))
 
 

@@ -17,14 +17,14 @@ def provider_names(paths: Sequence[str | PathLike[str]]) -> tuple[str, ...]:
 
     Raises `MarketError` if the TOML file cannot be read, or says what cannot be.
     """
-    from eqsolver.market._logs import log_files
+    from eqsolver.market._log_files import log_files
     from eqsolver.market._spec import read_spec
 
     files = [Path(path) for path in paths]
     if any(file.suffix.lower() == ".toml" for file in files):
         return read_spec(files[0]).names
     try:
-        return tuple(file.stem for file in log_files(files))
+        return tuple(file.name for file in log_files(files))
     except MarketError:
         return ()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eqsolver._base import MarketError
 from eqsolver.market._faults import fault, shown, unreadable
-from eqsolver.market._logs import log_files
+from eqsolver.market._log_files import log_files
 
 
 def log_fields(paths: Sequence[Path], key: str, *, providers: Sequence[str] | None = None) -> dict[str, str] | None:
@@ -21,7 +21,7 @@ def log_fields(paths: Sequence[Path], key: str, *, providers: Sequence[str] | No
     MarketError : a file cannot be read, a value is not text or a number, or files disagree about a problem.
     """
     found: dict[str, str] = {}
-    for path in log_files(paths, providers):
+    for _, path in log_files(paths, providers):
         try:
             with path.open(encoding="utf-8-sig") as file:
                 for number, line in enumerate(file, 1):
@@ -33,8 +33,9 @@ def log_fields(paths: Sequence[Path], key: str, *, providers: Sequence[str] | No
                     value = entry[key]
                     if not isinstance(value, str | int | float) or value == "":
                         raise fault(path, f"line {number}", f"{key} = {shown(value)} must be text or a number to name a domain")
-                    if found.setdefault(entry["id"], str(value)) != str(value):
-                        told = f"{key} = {shown(value)}, but {shown(found[entry['id']])} for the same id elsewhere"
+                    problem = str(entry["id"])
+                    if found.setdefault(problem, str(value)) != str(value):
+                        told = f"{key} = {shown(value)}, but {shown(found[problem])} for the same id elsewhere"
                         raise fault(path, f"line {number}", told)
         except (OSError, ValueError) as error:
             if isinstance(error, MarketError):

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from eqsolver._base import MarketError
-from eqsolver.market._faults import fault, first_fault, not_utf8, shown, unreadable
+from eqsolver.market._faults import MOST_TOLD, fault, first_fault, not_utf8, shown, together, unreadable
+from eqsolver.market._log_files import LogFile, log_files
 from eqsolver.market._market import Market
 from eqsolver.market._odds import Sampled
 from eqsolver.market._provider import Provider
@@ -28,12 +29,17 @@ COST_TOLERANCE = 1e-6
 Cost = Annotated[float, Field(ge=0)]
 
 
+def _as_text(value: Any) -> Any:
+    """A number as text: ids are often counted."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 class LogLine(BaseModel):
     """One line: the attempts of one provider on one problem."""
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, cache_strings="keys")
 
-    id: Annotated[str, Field(min_length=1)]
+    id: Annotated[str, Field(min_length=1), BeforeValidator(_as_text)]
     attempts: list[Literal[0, 1, False, True]] | Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
     successes: Annotated[int, Field(ge=0)] | None = None
     mean_cost: Cost | None = None
@@ -101,15 +107,15 @@ def read_logs(
     """
     files = log_files(paths, providers)
     index: dict[str, int] = {}
-    for unknown in set(free) - {file.stem for file in files}:
-        raise MarketError(f"free: no log of {unknown!r}; there are {', '.join(file.stem for file in files)}")
-    logs = {file: _read(file, index, free=file.stem in free) for file in files}
+    for unknown in set(free) - {file.name for file in files}:
+        raise MarketError(f"free: no log of {unknown!r}; there are {', '.join(file.name for file in files)}")
+    logs = {file: _read(file, index, free=file.name in free) for file in files}
     line = np.zeros((len(logs), len(index)), dtype=np.int64)  # (M, N) where a problem stands in each file, 0 = nowhere
     for row, log in zip(line, logs.values(), strict=True):
         row[: len(log.line)] = log.line
     kept = np.flatnonzero((line > 0).all(axis=0))
     if not kept.size:
-        counts = ", ".join(f"{file.name} ({(row > 0).sum()})" for file, row in zip(files, line, strict=True))
+        counts = ", ".join(f"{file.path.name} ({(row > 0).sum()})" for file, row in zip(files, line, strict=True))
         raise fault("no problem is in all files", counts + "; are the ids written alike?")
     sellers = []
     for file, log in logs.items():
@@ -119,11 +125,11 @@ def read_logs(
         solved, failed = np.frombuffer(log.spend)[kept], np.frombuffer(log.spend_failed)[kept]
         sellers.append(
             Provider(
-                name=file.stem,
+                name=file.name,
                 odds=odds,
                 spend=solved,
                 spend_failed=None if np.array_equal(failed, solved) else failed,
-                free=file.stem in free,
+                free=file.name in free,
             )
         )
     ids = list(index)
@@ -133,93 +139,66 @@ def read_logs(
         weights=np.full(kept.size, 1 / kept.size),
         problems=tuple(ids[x] for x in kept),
         unit=unit or "USD",
-        dropped=_reasons(line, [file.stem for file in files]),
+        dropped=_reasons(line, [file.name for file in files]),
         notes=log_notes(sellers),
     )
 
 
-def log_files(paths: Sequence[Path], providers: Sequence[str] | None = None) -> list[Path]:
-    """The files meant by files and folders, one per provider; of some providers, in their order."""
-    return _files(paths) if providers is None else _of(providers, _files(paths))
-
-
-def _of(providers: Sequence[str], files: list[Path]) -> list[Path]:
-    """The files of some providers, in their order."""
-    by_name = {file.stem: file for file in files}
-    if not providers or len(set(providers)) != len(providers):
-        raise MarketError(f"providers: name at least one, and none twice; found {', '.join(providers) or 'none'}")
-    for name in providers:
-        if name not in by_name:
-            raise MarketError(f"providers: no log of {name!r}; there are {', '.join(by_name)}")
-    return [by_name[name] for name in providers]
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    """The files meant by files and folders, one per provider."""
-    files: list[Path] = []
-    for path in map(Path, paths):
-        try:
-            inside = sorted(path.iterdir()) if path.is_dir() else None
-        except (OSError, ValueError) as error:
-            raise unreadable(path, error) from None
-        found = [path] if inside is None else [f for f in inside if f.suffix == ".jsonl" and not f.is_dir()]
-        if not found:
-            raise fault(path, "no .jsonl files in this folder (subfolders are not searched)")
-        files += found
-    if not files:
-        raise MarketError("no log files given")
-    stems: dict[str, Path] = {}
-    for file in files:
-        if file.stem in stems:
-            told = f"a second file for provider {file.stem!r}, after {stems[file.stem]}"
-            raise fault(file, f"{told}; rename or leave out one of them")
-        stems[file.stem] = file
-        if not file.stem.isprintable():
-            raise fault(file, "the file's name becomes the provider's: rename it to printable characters")
-    return files
-
-
-def _read(path: Path, index: dict[str, int], *, free: bool = False) -> _Columns:
+def _read(file: LogFile, index: dict[str, int], *, free: bool = False) -> _Columns:
     """One file, reduced. `index` numbers the problems of all files; new ones are added to it."""
-    log = _Columns(len(index))
-    parse, lines = LogLine.__pydantic_validator__.validate_json, log.line
+    log, path = _Columns(len(index)), file.path
+    faults: list[MarketError] = []
     number = 0
     try:
-        with path.open("rb") as file:
-            for number, text in enumerate(file, 1):
+        with path.open("rb") as lines:
+            for number, text in enumerate(lines, 1):
                 if number == 1:
                     text = text.removeprefix(b"\xef\xbb\xbf")
                 if text.isspace() or not text:
                     continue
                 try:
-                    entry: LogLine = parse(text)
-                except ValidationError as error:
-                    raise _wrong(path, number, text, error) from None
-                n, c, solved, failed = _reduced(path, number, entry, free)
-                x = index.setdefault(entry.id, len(index))
-                if x == len(lines):
-                    log.grow()
-                elif lines[x]:
-                    raise fault(path, f"line {number}", f"id = {shown(entry.id)} is on line {lines[x]} already")
-                lines[x], log.attempts[x], log.successes[x] = number, n, c
-                log.spend[x], log.spend_failed[x] = solved, failed
-                log.ends[x] = -1 if isinstance(entry.attempts, int) else entry.attempts[-1]
+                    _take(file, number, text, log, index, free=free)
+                except MarketError as error:
+                    faults.append(error)
+                    if len(faults) > MOST_TOLD:
+                        break
     except (OSError, ValueError) as error:
-        if isinstance(error, MarketError):
-            raise
         raise unreadable(path, error) from None
-    if not any(lines):
+    if faults:
+        raise together(faults)
+    if not any(log.line):
         raise fault(path, "holds no attempts; the file is " + ("blank" if number else "empty"))
     return log
 
 
-def _reduced(path: Path, number: int, entry: LogLine, free: bool) -> tuple[int, int, float, float]:
+def _take(file: LogFile, number: int, text: bytes, log: _Columns, index: dict[str, int], *, free: bool) -> None:
+    """Add a line to the columns of its log."""
+    path = file.path
+    try:
+        entry: LogLine = LogLine.__pydantic_validator__.validate_json(text)
+    except ValidationError as error:
+        raise _wrong(path, number, text, error) from None
+    if not entry.id.isprintable():
+        raise fault(path, f"line {number}", f"id = {shown(entry.id)} holds a character that cannot be printed")
+    n, c, solved, failed = _reduced(file, number, entry, free)
+    x = index.setdefault(entry.id, len(index))
+    if x == len(log.line):
+        log.grow()
+    elif log.line[x]:
+        raise fault(path, f"line {number}", f"id = {shown(entry.id)} is on line {log.line[x]} already")
+    log.line[x], log.attempts[x], log.successes[x] = number, n, c
+    log.spend[x], log.spend_failed[x] = solved, failed
+    log.ends[x] = -1 if isinstance(entry.attempts, int) else entry.attempts[-1]
+
+
+def _reduced(file: LogFile, number: int, entry: LogLine, free: bool) -> tuple[int, int, float, float]:
     """Attempts, successes, and costs of a successful and of a failed attempt, of a line whose fields are each right."""
+    path = file.path
     n, c = _counted(path, number, entry)
     solved, failed = _costs(path, number, entry, n, free)
     if not free and min(solved, failed) <= 0:
         field = "costs" if entry.costs is not None else "mean_cost" if solved <= 0 else "mean_cost_failed"
-        hint = f"a provider that costs nothing is named by --free {path.stem}; leave a cost that is not known out"
+        hint = f"a provider that costs nothing is named by --free {file.name}; leave a cost that is not known out"
         raise fault(path, f"line {number}", f"{field} = 0 must be greater than 0 ({hint})")
     return n, c, solved, failed
 
@@ -312,8 +291,10 @@ def _reasons(line: np.ndarray, names: Sequence[str]) -> dict[str, int]:
     return reasons
 
 
-def _common_name(files: Sequence[Path]) -> str:
+def _common_name(files: Sequence[LogFile]) -> str:
     """The folder that all files are in; 'logs' if there is none, or it has no name."""
-    folders = {file.absolute().parent for file in files}
+    folders = {file.path.absolute().parent for file in files}
+    if len(folders) > 1:  # a folder of folders
+        folders = {folder.parent for folder in folders}
     name = folders.pop().name if len(folders) == 1 else ""
     return name if name and name.isprintable() else "logs"

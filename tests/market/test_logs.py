@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqsolver import MarketError
-from eqsolver.market import Provider, Sampled, read_logs
+from eqsolver.market import Provider, Sampled, load, log_fields, read_logs
 from eqsolver.technology import curves, rules
 
 GOOD = b'{"id": "x", "attempts": [1, 0], "mean_cost": 0.5}\n'
@@ -52,7 +52,7 @@ def test_every_form_of_a_line_says_the_same(tmp_path: Path, line: str) -> None:
 WRONG = {
     "no id": ('{"attempts": [1], "mean_cost": 1}', ["id is missing"]),
     "empty id": ('{"id": "", "attempts": [1], "mean_cost": 1}', ["id = ''"]),
-    "id of wrong type": ('{"id": 17, "attempts": [1], "mean_cost": 1}', ["id = 17", "string"]),
+    "id of wrong type": ('{"id": [17], "attempts": [1], "mean_cost": 1}', ["id = [17]", "string"]),
     "no attempts field": ('{"id": "x", "mean_cost": 1}', ["attempts is missing"]),
     "empty list": ('{"id": "x", "attempts": [], "mean_cost": 1}', ["attempts = []"]),
     "attempts 0": ('{"id": "x", "attempts": 0, "successes": 0, "mean_cost": 1}', ["attempts = 0", "between 1 and"]),
@@ -228,7 +228,7 @@ def test_no_bytes_raise_anything_but_a_market_error_of_one_line(
     else:
         return
     assert "a.jsonl" in told
-    assert told.isprintable()
+    assert all(line.isprintable() for line in told.splitlines())
 
 
 def test_failed_and_successful_attempts_have_costs_of_their_own_where_each_is_logged(tmp_path: Path) -> None:
@@ -268,3 +268,54 @@ def test_a_free_provider_is_declared(tmp_path: Path) -> None:
         read_logs([folder], free=["own", "dear"])
     with pytest.raises(MarketError, match="must be 0: the provider is declared free"):
         Provider(name="own", odds=market.providers[1].odds, spend=[1.0], free=True)
+
+
+LINE = b'{"id": "x", "attempts": [1, 0], "mean_cost": 1.0}\n'
+
+
+def test_ids_that_are_numbers_become_text(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"id": 7, "attempts": [1], "mean_cost": 1, "kind": "odd"}\n')
+    (tmp_path / "b.jsonl").write_bytes(b'{"id": "7", "attempts": [0], "mean_cost": 2, "kind": "odd"}\n')
+    assert read_logs([tmp_path]).problems == ("7",)
+    assert log_fields([tmp_path], "kind") == {"7": "odd"}
+
+
+def test_the_faults_of_a_log_are_told_at_once_up_to_twenty(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    wrong = b'{"id": "y", "attempts": [2], "mean_cost": 1}\nnothing\n'
+    path.write_bytes(LINE + wrong + LINE + b'{"id": "\\u001b", "attempts": [1], "mean_cost": 1}\n')
+    with pytest.raises(MarketError) as caught:
+        read_logs([path])
+    lines = str(caught.value).splitlines()
+    assert [line.removeprefix(f"{path}: ").partition(": ")[0] for line in lines] == ["line 2", "line 3", "line 4", "line 5"]
+    assert all(line.isprintable() for line in lines)
+    path.write_bytes(b"nothing\n" * 1000)
+    with pytest.raises(MarketError) as caught:
+        read_logs([path])
+    assert str(caught.value).splitlines()[20:] == ["and more like these"]
+
+
+def test_a_folder_of_folders_names_providers_by_both(tmp_path: Path) -> None:
+    for name in ("openai/gpt-4o", "openai/o1", "meta/llama"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.jsonl").write_bytes(LINE)
+    market = read_logs([tmp_path])
+    assert market.names == ("meta/llama", "openai/gpt-4o", "openai/o1")
+    assert market.name == tmp_path.name
+    assert load(tmp_path, providers=["openai/o1"]).names == ("openai/o1",)
+    assert load(tmp_path / "openai").names == ("gpt-4o", "o1"), "a folder with logs of its own"
+    (tmp_path / "own.jsonl").write_bytes(LINE)
+    assert read_logs([tmp_path]).names == ("own",)
+
+
+def test_a_log_may_be_named_on_the_spot(tmp_path: Path) -> None:
+    (tmp_path / "run=1.jsonl").write_bytes(LINE)
+    (tmp_path / "run.jsonl").write_bytes(LINE)
+    assert read_logs([Path(f"gpt-4o={tmp_path / 'run.jsonl'}")]).names == ("gpt-4o",)
+    assert read_logs([tmp_path / "run=1.jsonl"]).names == ("run=1",), "a file that is called so as a whole"
+    twice = [tmp_path / "run.jsonl", Path(f"again={tmp_path / 'run.jsonl'}")]
+    assert read_logs(twice).names == ("run", "again")
+    with pytest.raises(MarketError, match=r"a second file for provider 'run', .*or name it as NAME=run\.jsonl"):
+        read_logs([twice[0], twice[0]])
+    with pytest.raises(MarketError, match="no such file"):
+        read_logs([Path("x=absent.jsonl")])
