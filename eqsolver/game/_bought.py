@@ -50,7 +50,9 @@ def bought(
     Agrees with `Crowd.above` to rounding. Where nobody is left above a slope, nobody is above the next.
     """
     values, left = types
-    total[:] = 0.0
+    for r in range(total.shape[0]):
+        for i in range(total.shape[1]):
+            total[r, i] = 0.0
     for r in range(rows.size if values.size else 0):
         row, at = rows[r], 0
         for e in range(slope.shape[1]):
@@ -61,7 +63,7 @@ def bought(
             for i in range(needed.shape[2]):
                 total[r, i] += left[at] * (needed[row, e, i] - (needed[row, e - 1, i] if e else 0.0))
     for p in range(populations.shape[0]):
-        kind, first, second, mass = populations[p]
+        kind, first, second, mass = populations[p, 0], populations[p, 1], populations[p, 2], populations[p, 3]
         for r in range(rows.size):
             row, shift = rows[r], (log_scale[r] - first) / second
             for e in range(slope.shape[1]):

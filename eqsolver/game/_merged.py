@@ -40,7 +40,9 @@ def hulls_of_menus(
     down, menu by menu and then of all; of equals that of the later menu stays. A policy takes 2 M operations and a comparison:
     nothing else is done for those that are dominated, which nearly all are.
     """
-    (R, B), M, room, most, P = starts.shape, prices.shape[1], way.shape[1], 0, lengths.sum()
+    (R, B), M, room, most, P = starts.shape, prices.shape[1], way.shape[1], 0, 0
+    for b in range(B):
+        P += lengths[b]
     useful, x, y = np.empty(P, dtype=np.int64), np.empty(P), np.empty(P)
     mine, bill, total = np.empty(P, dtype=np.int64), np.empty(P), np.empty(BLOCK)
     begun, at = np.empty(B, dtype=np.int64), np.empty(B, dtype=np.int64)
@@ -57,7 +59,8 @@ def hulls_of_menus(
                 if lists[stop - 1] - first == width - 1:
                     priced(asked, first, first + width, prices, r, total)
                 else:
-                    total[:width] = 0.0
+                    for j in range(width):
+                        total[j] = 0.0
                     for i in range(M):
                         for j in range(width):
                             total[j] += asked[i, lists[start + j]] * prices[r, i]

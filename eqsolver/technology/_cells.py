@@ -56,11 +56,13 @@ def sweep(
     value = np.full(strides[0], np.inf)
     alive = np.zeros(strides[0] // inner, dtype=np.bool_)
     value[0], alive[0] = 0.0, True
-    others, there, axes = np.empty((A, N)), np.empty(N), np.arange(A)
+    others, there = np.empty((A, N)), np.empty(N)
     more, less, at_most, at_least = np.empty((A, N)), np.empty((A, N)), np.empty(N), np.empty(N)
     gain, cost = np.empty((2, A, gains.shape[2]))
     c, looked = np.zeros(A, dtype=np.int64), 0
-    limit = best.max()
+    limit = 0.0
+    for level in range(best.size):
+        limit = max(limit, best[level])
     for first in range(sizes[0]):
         c[0] = first
         for row in range(alive.size):
@@ -71,11 +73,13 @@ def sweep(
             allotted = 0.0
             for a in range(last):
                 allotted += at[a, c[a]]
-            there[:] = weights
+            for x in range(N):
+                there[x] = weights[x]
             for a in range(last):
-                there *= ahead[a, c[a]]
                 _price_along(a, weights, ahead, drop, least, rate, c, others[a])
-                others[a] *= slices[a, c[a]]
+                for x in range(N):
+                    there[x] *= ahead[a, c[a], x]
+                    others[a, x] *= slices[a, c[a], x]
             _price_along(last, weights, ahead, drop, least, rate, c, others[last])
             going_on, ending = False, False
             for k in range(inner):
@@ -91,24 +95,26 @@ def sweep(
                 unsolved = 0.0
                 for x in range(N):
                     unsolved += there[x] * ahead[last, k, x]
-                upto = np.searchsorted(levels, 1.0 - unsolved, side="right")
+                upto = 0
+                while upto < levels.size and levels[upto] <= 1.0 - unsolved:
+                    upto += 1
                 if upto > 0 and v < best[upto - 1]:
                     if not ending:
                         ending = True
                         for a in range(last):
-                            more[a], less[a] = weights, weights
-                            _beside(a, axes[:last], ahead, drop, least, rate, c, more[a], less[a])
+                            _copied(weights, weights, more[a], less[a])
+                            _beside(a, 0, last, ahead, drop, least, rate, c, more[a], less[a])
                     for a in range(last):
-                        at_most[:], at_least[:] = more[a], less[a]
-                        _beside(a, axes[last:], ahead, drop, least, rate, c, at_most, at_least)
+                        _copied(more[a], less[a], at_most, at_least)
+                        _beside(a, last, A, ahead, drop, least, rate, c, at_most, at_least)
                         _sums(at_most, at_least, gains[a, c[a]], costs[a, c[a]], gain[a], cost[a])
-                    at_most[:], at_least[:] = weights, weights
-                    _beside(last, axes, ahead, drop, least, rate, c, at_most, at_least)
+                    _copied(weights, weights, at_most, at_least)
+                    _beside(last, 0, A, ahead, drop, least, rate, c, at_most, at_least)
                     _sums(at_most, at_least, gains[last, k], costs[last, k], gain[last], cost[last])
                     solved = 0.0
                     for x in range(N):
                         solved += weights[x] - at_most[x] * (ahead[last, k, x] + drop[last, k, x])
-                    _end(v, solved, gain, cost, levels[:upto], best)
+                    _end(v, solved, gain, cost, levels, upto, best)
                 for a in range(last):
                     if c[a] + 1 < sizes[a]:
                         through = v
@@ -149,7 +155,8 @@ def _price_along(
     price: FloatArray,
 ) -> None:
     """What survives (N,) to pay along an axis while the others stand at c, whatever the last one does if that is another."""
-    price[:] = weights
+    for x in range(price.size):
+        price[x] = weights[x]
     for other in range(c.size - 1):
         if other != a:
             k = c[other]
@@ -160,7 +167,8 @@ def _price_along(
 @summing
 def _beside(
     a: int,
-    others: IntArray,
+    begin: int,
+    stop: int,
     ahead: FloatArray,
     drop: FloatArray,
     least: FloatArray,
@@ -169,16 +177,24 @@ def _beside(
     more: FloatArray,
     less: FloatArray,
 ) -> None:
-    """What other axes leave to the parts of an axis, multiplied into what they solve at most and what they cost at least."""
-    for other in others:
+    """What other axes from `begin` to `stop` leave to the parts of one, multiplied into what they solve at most and what they
+    cost at least."""
+    for other in range(begin, stop):
         if other != a:
-            stays, goes, theirs = ahead[other, c[other]], drop[other, c[other]], least[other, c[other]]
-            own, speed = least[a, c[a]], rate[a, c[a]]
+            k, own = c[other], c[a]
             for x in range(more.size):
-                more[x] *= stays[x] + goes[x]
+                more[x] *= ahead[other, k, x] + drop[other, k, x]
             for x in range(more.size):
-                first = (theirs[x] < own[x]) | ((theirs[x] == own[x]) & (other < a))
-                less[x] *= stays[x] + (0.0 if first else min(theirs[x] * speed[x], 1.0)) * goes[x]
+                theirs, mine = least[other, k, x], least[a, own, x]
+                first = (theirs < mine) | ((theirs == mine) & (other < a))
+                less[x] *= ahead[other, k, x] + (0.0 if first else min(theirs * rate[a, own, x], 1.0)) * drop[other, k, x]
+
+
+@summing
+def _copied(first: FloatArray, second: FloatArray, to_first: FloatArray, to_second: FloatArray) -> None:
+    """Copy two arrays (N,) into two others."""
+    for x in range(first.size):
+        to_first[x], to_second[x] = first[x], second[x]
 
 
 @summing
@@ -193,8 +209,9 @@ def _sums(more: FloatArray, less: FloatArray, gains: FloatArray, costs: FloatArr
 
 
 @summing
-def _end(v: float, solved: float, gain: FloatArray, cost: FloatArray, levels: FloatArray, best: FloatArray) -> None:
-    """End in a cell that costs v to get to: what is still missing of a level comes from the parts that solve most for money."""
+def _end(v: float, solved: float, gain: FloatArray, cost: FloatArray, levels: FloatArray, upto: int, best: FloatArray) -> None:
+    """End in a cell that costs v to get to: what is still missing of the first `upto` levels comes from the parts that solve
+    most for money."""
     A, P = gain.shape
     more, price = np.empty(A * P), np.empty(A * P)
     n, free = 0, solved
@@ -210,16 +227,19 @@ def _end(v: float, solved: float, gain: FloatArray, cost: FloatArray, levels: Fl
                         least, corner = slope, other
             if corner == part:
                 break
-            more[n], price[n] = gain[a, corner] - gain[a, part], least
+            step, place = gain[a, corner] - gain[a, part], n
+            while place > 0 and price[place - 1] > least:  # by price: few are out of place, since slopes rise along a hull
+                more[place], price[place] = more[place - 1], price[place - 1]
+                place -= 1
+            more[place], price[place] = step, least
             n, part = n + 1, corner
-    order = np.argsort(price[:n])
     taken, have, paid = 0, free, v
-    for level in range(levels.size):
-        while taken < n and have + more[order[taken]] < levels[level]:
-            have += more[order[taken]]
-            paid += more[order[taken]] * price[order[taken]]
+    for level in range(upto):
+        while taken < n and have + more[taken] < levels[level]:
+            have += more[taken]
+            paid += more[taken] * price[taken]
             taken += 1
         total = paid
         if taken < n and levels[level] > have:
-            total += (levels[level] - have) * price[order[taken]]
+            total += (levels[level] - have) * price[taken]
         best[level] = min(best[level], total)

@@ -21,13 +21,13 @@ def hulls(solved: FloatArray, cost: FloatArray, vertices: IntArray, count: IntAr
                 cheapest = y[k]
                 m -= 1
                 useful[m] = k
-        for k in useful[m:]:
-            n = _let_in(x, y, kept, n, k)
+        for u in range(m, useful.size):
+            n = _let_in(x, y, kept, n, useful[u])
         count[row] = n
-        kept[n:] = -1
+        for v in range(n, kept.size):
+            kept[v] = -1
 
 
-@compiled
 def hull_of_nodes(
     solved: FloatArray,
     cost: FloatArray,
@@ -49,20 +49,49 @@ def hull_of_nodes(
     Notes
     -----
     Only points below the hull of a few can be vertices of the hull of all, and most are seen not to be below it because they
-    cost no less than it does at their cell's end.
+    cost no less than it does at their cell's end. What sorts is numpy: a sort inside a kernel takes seconds to compile.
     """
     lowest = np.full(cells, np.inf)
     if not near.size:
         best = np.full(cells, -1, dtype=np.int64)
-        for k in range(cell.size):
-            c = cell[k]
-            if c >= 0 and cost[k] < lowest[c]:
-                best[c], lowest[c] = k, cost[k]
+        _cheapest_in_cells(cost, cell, best, lowest)
         near = best[best >= 0]
-    n = _chain(solved, cost, np.append(near, last), vertices)
+    n = _chain(solved, cost, _by_solved(solved, np.append(near, last)), vertices)
     if not n:
         return 0
-    at, ends = 0, np.zeros(cells, dtype=np.int64)
+    found = _below_hull(solved, cost, cell, lowest, last, vertices, n, below)
+    if found:
+        n = _chain(solved, cost, _by_solved(solved, np.append(vertices[:n], below[:found])), vertices)
+    return n
+
+
+def _by_solved(solved: FloatArray, points: IntArray) -> IntArray:
+    return points[np.argsort(solved[points], kind="stable")]
+
+
+@compiled
+def _cheapest_in_cells(cost: FloatArray, cell: IntArray, best: IntArray, lowest: FloatArray) -> None:
+    """The cheapest point of each cell, and its cost: `best` and `lowest` (cells,) are written, -1 and infinite before."""
+    for k in range(cell.size):
+        c = cell[k]
+        if c >= 0 and cost[k] < lowest[c]:
+            best[c], lowest[c] = k, cost[k]
+
+
+@compiled
+def _below_hull(
+    solved: FloatArray,
+    cost: FloatArray,
+    cell: IntArray,
+    lowest: FloatArray,
+    last: int,
+    vertices: IntArray,
+    n: int,
+    below: IntArray,
+) -> int:
+    """Points below the hull of n vertices: `below` is written; how many. lowest : (cells,) is written over."""
+    cells, at = lowest.size, 0
+    ends = np.zeros(cells, dtype=np.int64)
     for c in range(cells):
         edge = (c + 1) * solved[last] / cells + REACH
         while at < n - 1 and solved[vertices[at]] < edge:
@@ -78,17 +107,15 @@ def hull_of_nodes(
             if cost[k] < _along(solved, cost, vertices, v, solved[k]) - slack:
                 below[found] = k
                 found += 1
-    if found:
-        n = _chain(solved, cost, np.append(vertices[:n], below[:found]), vertices)
-    return n
+    return found
 
 
 @compiled
 def _chain(solved: FloatArray, cost: FloatArray, points: IntArray, vertices: IntArray) -> int:
-    """The lower hull of some points: `vertices` is written; how many there are."""
+    """The lower hull of some points, by `solved`: `vertices` is written; how many there are."""
     n = 0
-    for k in points[np.argsort(solved[points])]:
-        n = _let_in(solved, cost, vertices, n, k)
+    for p in range(points.size):
+        n = _let_in(solved, cost, vertices, n, points[p])
     return n
 
 
@@ -151,7 +178,8 @@ def cheapest_of_the_better(
     later = L if R else 0  # levels order[later:] are known
     while later > 0 and first[order[later - 1]] >= K:
         later -= 1
-        policy[:, order[later]], cost[:, order[later]] = -1, np.inf
+        for row in range(R):
+            policy[row, order[later]], cost[row, order[later]] = -1, np.inf
     stop = K
     while later > 0:  # block by block, so that a block's units are at hand for every price vector
         begin, place = max(stop - BLOCK, 0), later
@@ -213,7 +241,7 @@ def wanted_at(
                     place -= 1
             stop = begin
         n = 0
-        for k in useful[m:]:
-            n = _let_in(solved, cost, chain, n, k)
-        for k in chain[:n]:
-            on_hull[k] = True
+        for u in range(m, K):
+            n = _let_in(solved, cost, chain, n, useful[u])
+        for v in range(n):
+            on_hull[chain[v]] = True
