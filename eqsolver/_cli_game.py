@@ -119,8 +119,9 @@ def equilibrium(
 
     hand_over(found, "print_equilibrium", "save_equilibrium_figures", json, figures, quiet)
     if found.uncertified:
-        worst = ", ".join(f"{name} ({found.regimes[name].relative.max():.2g})" for name in found.uncertified)
-        stop(f"solved, but the best certificate found is not within the tolerance in {worst}", 1)
+        worst = ", ".join(f"{name} (ε {found.regimes[name].relative.max():.2g} of profit)" for name in found.uncertified)
+        finer = "" if tick is not None else "; --tick 0.02 answers for prices 2 % apart, --tolerance accepts more"
+        stop(f"solved, but the best certificate found is not within the tolerance in {worst}{finer}", 1)
 
 
 def sweep(

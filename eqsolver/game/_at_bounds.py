@@ -8,14 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.game._certificate import Deviation
+from eqsolver.game._certificate import Deviation, least_profit
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._price_table import Played
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
 
-FLOOR = 1e-6
-"""Share of what consumers pay below which a profit does not count as larger, for relative ε (THEORY section 7)."""
 CELL = 0.01
 """Log width of the first cells of a certificate."""
 CELLS = 200_000
@@ -27,20 +25,21 @@ ANSWERS = 3
 
 
 def moved_to_bounds(prices: FloatArray, players: Sequence[int], bounds: FloatArray, step: float) -> list[FloatArray]:
-    """Prices (M,) on ticks, those within a tick of what may be asked at least or most moved there: none, or a few vectors.
+    """Prices (M,) on ticks, those within a tick of what may be asked moved there: none, or a few vectors.
 
     Notes
     -----
     Where providers are alike, each undercuts the other by a tick until one is at its marginal cost; the limit is a tie at that
     cost, which goes to the provider with the lower one. At a tick above it the loser would still gain by a smaller step. So
-    rivals at the same price move along, or, where a verified solution costs more from one of them, all prices in proportion.
+    rivals at the same price, or a tick away, move along, or, where a verified solution costs more from one of them, all prices
+    in proportion.
     """
     found = prices.copy()
     scaled = prices.copy()
     for i in players:
         low, high = bounds[i]
         if prices[i] < low * np.exp(step):
-            tied = [j for j in players if abs(prices[j] / prices[i] - 1) <= SAME and bounds[j, 0] <= low]
+            tied = [j for j in players if abs(np.log(prices[j] / prices[i])) <= (1 + SAME) * step and bounds[j, 0] <= low]
             found[[i, *tied]] = np.maximum(low, bounds[[i, *tied], 0])
             scaled = np.clip(prices * (low / prices[i]), bounds[:, 0], bounds[:, 1])
         elif prices[i] > high * np.exp(-step) and found[i] == prices[i]:
@@ -64,8 +63,7 @@ def pure_nearby(
         prices = start.copy()
         for _ in range(ANSWERS + 1):
             deviations = pure_deviations(conduct, crowd, players, prices, costs, bounds, tolerance)
-            floor = max(FLOOR * float(prices @ conduct.sold(crowd, prices[None])[0]), np.finfo(float).tiny)
-            gains = {i: deviation.epsilon / max(deviation.profit, floor) for i, deviation in deviations.items()}
+            gains = {i: deviation.relative for i, deviation in deviations.items()}
             worst = max(gains, key=gains.__getitem__)
             if gains[worst] <= tolerance:
                 return prices, deviations
@@ -86,14 +84,14 @@ def pure_deviations(
 ) -> Mapping[int, Deviation]:
     """By player, its best deviation at any price within bounds from one price vector (M,)."""
     units = conduct.sold(crowd, prices[None])[0]
-    floor = FLOOR * float(prices @ units)
+    least = least_profit((prices - costs) * units, float(prices @ units))
     found = {}
     for i in players:
         low, high = bounds[i]
         cells = np.geomspace(low, high, int(np.ceil(np.log(high / low) / CELL)) + 1)
         sales = Against(conduct=conduct, crowd=crowd, player=i, others=prices[None], shares=np.ones(1))
         profit = float((prices[i] - costs[i]) * units[i])
-        found[i] = sales.best_response(float(costs[i]), cells, profit, tolerance=PART * tolerance, limit=CELLS, scale=floor)
+        found[i] = sales.best_response(float(costs[i]), cells, profit, tolerance=PART * tolerance, limit=CELLS, scale=least)
     return found
 
 
@@ -107,7 +105,7 @@ def at_bounds(
     tolerance: float,
 ) -> Played:
     """What was played, or the pure equilibrium off the ticks that it came to rest next to."""
-    if all(deviation.epsilon <= tolerance * deviation.profit for deviation in played.deviations):
+    if played.relative <= tolerance:
         return played
     prices = played.prices[0]
     starts = [*moved_to_bounds(prices, players, bounds, played.step), prices]

@@ -9,6 +9,8 @@ from eqsolver.game._lemke_howson import lemke_howson
 
 PIVOTS = 20_000
 """Pivots after which a start is given up."""
+WORK = 2e10
+"""Entries of the tableaus that are worked on in all, over all starts: some ten seconds."""
 
 
 def bimatrix_equilibrium(
@@ -18,7 +20,7 @@ def bimatrix_equilibrium(
 
     first, second : (n, m) payoffs of the row and of the column player.
 
-    Returns None if no start of the path leads to one within `PIVOTS`; what is returned has been checked.
+    Returns None if no start of the path leads to one within `PIVOTS` and `WORK`; what is returned has been checked.
 
     Notes
     -----
@@ -29,8 +31,13 @@ def bimatrix_equilibrium(
         row, column = max(pure, key=lambda cell: float(first[tuple(cell)] + second[tuple(cell)]))
         return np.eye(first.shape[0])[row], np.eye(first.shape[1])[column]
     spans = [max(float(np.ptp(payoff)), np.finfo(float).tiny) for payoff in (first, second)]
+    entries, left = 2.0 * sum(first.shape) * max(first.shape), WORK
     for label in range(sum(first.shape)):
-        found = lemke_howson(first, second, label, PIVOTS)
+        pivots = int(min(PIVOTS, left / entries))
+        found = lemke_howson(first, second, label, pivots)
+        left -= pivots * entries  # at most: a path that ends is short
+        if found is None and left < entries:
+            break
         if found is None:
             continue
         x, y = found

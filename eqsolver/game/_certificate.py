@@ -25,18 +25,43 @@ class Deviation:
     """The best deviation of one player from what is played, over every price within its bounds.
 
     gain : money, what the best deviation found adds to the profit. missed : what a price not tried may add to that, at most.
-    price : the multiplier of the best deviation found. profit : of the player in what is played.
+    price : the multiplier of the best deviation found. profit : of the player in what is played. least : money that `relative`
+    is a share of where the profit is less, see `least_profit`.
     """
 
     gain: float
     missed: float
     price: float
     profit: float
+    least: float = 0.0
 
     @property
     def epsilon(self) -> float:
         """Upper bound on what any deviation gains, money."""
         return self.gain + self.missed
+
+    @property
+    def relative(self) -> float:
+        """`epsilon` as a share of the profit, or of `least` if that is more; 0 if all three are 0."""
+        return float(shares_of(np.array(self.epsilon), np.array(max(self.profit, self.least))))
+
+
+def least_profit(profits: FloatArray, revenue: float, *, of_profits: float = 1e-3, of_revenue: float = 1e-6) -> float:
+    """Money of which a gain is a share where a provider's own profit is less (THEORY section 7).
+
+    Parameters
+    ----------
+    profits : (M,) of all providers, and revenue : of all, in what is played; money.
+    of_profits : share of all profits. of_revenue : share of the revenue: where nobody earns anything (alike providers at
+        marginal cost) a bound on gains is hardly ever 0 itself.
+    """
+    return max(of_profits * float(profits.sum()), of_revenue * revenue, 0.0)
+
+
+def shares_of(gains: FloatArray, scale: FloatArray) -> FloatArray:
+    """Gains >= 0 over money >= 0; 0 / 0 is 0."""
+    known = scale > 0
+    return np.asarray(np.where(known, gains / np.where(known, scale, 1.0), np.where(gains > 0, np.inf, 0.0)))
 
 
 def best_deviation(
@@ -48,7 +73,7 @@ def best_deviation(
     ----------
     cost : marginal cost κ. cells : (C + 1,) prices, from the lowest allowed to the highest, that bound the first cells.
     profit : what the player earns. tolerance : share of it that may be missed. limit : cells tried at most.
-    scale : money of which `tolerance` is a share if the profit is less. A gain of four times that is known well enough.
+    scale : money of which `tolerance` is a share if the profit is less. A gain that is larger may be missed by an eighth of it.
 
     Notes
     -----
@@ -57,7 +82,7 @@ def best_deviation(
     """
     left, right = cells[:-1], cells[1:]
     best, price, tried, settled = -np.inf, float(cells[0]), 0, -np.inf
-    slack = tolerance / 2 * max(abs(profit), scale)
+    least = tolerance / 2 * max(abs(profit), scale)
     while True:
         sold, rise = sales(left, right)
         tried += left.size
@@ -65,10 +90,13 @@ def best_deviation(
         if earned.max() > best:
             best, price = float(earned.max()), float(left[np.argmax(earned)])
         bounds = np.maximum(right - cost, 0.0) * (sold + rise)
-        doubtful = bounds > max(best, profit) + slack
-        if not doubtful.any() or best - profit > 8 * slack or tried + FINER * doubtful.sum() > limit:
+        doubtful = bounds > max(best, profit) + max(least, (best - profit) / 8)
+        if not doubtful.any() or tried + FINER > limit:
             highest = max(settled, float(bounds.max()))
             break
+        room = (limit - tried) // FINER
+        if doubtful.sum() > room:  # cells with the highest bounds decide
+            doubtful[np.argsort(-np.where(doubtful, bounds, -np.inf))[room:]] = False
         settled = max(settled, float(bounds[~doubtful].max(initial=-np.inf)))
         edges = left[doubtful, None] * (right / left)[doubtful, None] ** (np.arange(FINER + 1) / FINER)
         left, right = edges[:, :-1].ravel(), edges[:, 1:].ravel()
@@ -77,14 +105,16 @@ def best_deviation(
     if at_last > best:
         best, price = at_last, float(last[0])
     gain = max(best - profit, 0.0)
-    return Deviation(gain=gain, missed=max(highest - profit - gain, 0.0), price=price, profit=profit)
+    return Deviation(gain=gain, missed=max(highest - profit - gain, 0.0), price=price, profit=profit, least=scale)
 
 
 Supremum = Callable[[float, float], tuple[float, float]]
 """Two prices -> the most that the player earns at any price between them, and the price towards which it does."""
 
 
-def exact_deviation(sales: Sales, supremum: Supremum, cost: float, cells: FloatArray, profit: float) -> Deviation:
+def exact_deviation(
+    sales: Sales, supremum: Supremum, cost: float, cells: FloatArray, profit: float, scale: float = 0.0
+) -> Deviation:
     """The best response of a player, exactly, where sales are constant but for finitely many breakpoints.
 
     Parameters
@@ -122,7 +152,7 @@ def exact_deviation(sales: Sales, supremum: Supremum, cost: float, cells: FloatA
         found, where = supremum(float(left[c]), float(right[c]))
         if found > best:
             best, price = found, where
-    return Deviation(gain=max(best - profit, 0.0), missed=0.0, price=price, profit=profit)
+    return Deviation(gain=max(best - profit, 0.0), missed=0.0, price=price, profit=profit, least=scale)
 
 
 ROUNDING = 1e-12

@@ -73,13 +73,13 @@ class Correlated:
         payoffs = np.array([self._known[a][0] for a in profiles])
         stacked = [np.array([self._known[a][1][p] for a in profiles]) for p in range(payoffs.shape[1])]
         if self._scale is None:
-            self._scale = np.maximum(payoffs.mean(axis=0), self._floor)
+            self._scale = _positive(np.maximum(payoffs.mean(axis=0), self._floor))
         shares = np.full(len(profiles), 1 / len(profiles))
         for _ in range(CUTS):
             shares = self._program(stacked)
             gains = [shares @ table for table in stacked]
             new = {(p, int(np.argmax(gain))) for p, gain in enumerate(gains)} - self._cuts
-            scale = np.maximum(shares @ payoffs, self._floor)
+            scale = _positive(np.maximum(shares @ payoffs, self._floor))
             settled = bool((np.abs(scale / self._scale - 1) < RESCALED).all())
             self._scale = scale
             self._cuts |= new
@@ -93,7 +93,7 @@ class Correlated:
             profiles=[a for a, on in zip(profiles, played, strict=True) if on],
             shares=shares[played],
             payoffs=value,
-            gain=np.array([max(float(gain.max()), 0.0) for gain in gains]) / np.maximum(value, self._floor),
+            gain=np.array([max(float(gain.max()), 0.0) for gain in gains]) / _positive(np.maximum(value, self._floor)),
             best=[int(np.argmax(gain)) for gain in gains],
         )
 
@@ -112,6 +112,11 @@ class Correlated:
         assert found.x is not None, found.message
         shares = np.maximum(np.asarray(found.x[:-1], dtype=np.float64), 0.0)
         return np.asarray(shares / shares.sum())
+
+
+def _positive(scale: FloatArray) -> FloatArray:
+    """What gains are shares of; where nobody earns anything, money itself."""
+    return np.asarray(np.where(scale > 0, scale, 1.0))
 
 
 RESCALED = 0.02

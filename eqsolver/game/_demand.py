@@ -13,8 +13,9 @@ from eqsolver._base import UsageError
 class Logit:
     """Tastes among sellers: the odds of two sellers are exp of what the customer gains more at one, over `scale` (money, > 0).
 
-    A seller's offer to a customer is what suits that customer best of all that it sells, and buying nothing is the outside
-    option. As `scale` falls to zero the best offer takes all, which is demand without tastes.
+    A seller's offer to a customer is what suits that customer best of all that it sells, even at a loss: buying nothing is the
+    outside option, and a seller with nothing worth buying draws only those whose taste for it makes up for that. As `scale`
+    falls to zero the best offer takes all, which is demand without tastes.
     """
 
     scale: float

@@ -53,6 +53,7 @@ def _strategies(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
         },
         "arbitrageur_epsilon": dict(found.arbitrageur_epsilon),
         "expected_price": by_provider(found.expected_price),
+        "at_bound": {name: found.at_bound(i) for i, name in enumerate(names)},
         "revenue": by_provider(account.revenue[0]),
         "profit": by_provider(account.profit[0]),
         "units": by_provider(account.units[0]),
@@ -60,6 +61,7 @@ def _strategies(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
         "overhead": float(account.overhead[0]),
         "consumer_bill": float(account.consumer_bill[0]),
         "consumer_surplus": float(account.consumer_surplus[0]),
+        "total_surplus": float(account.total_surplus[0]),
         "solved_share": _number(account.solved[0] / found.mass),
         "hhi": _number(account.hhi[0]),
         "sellers": int(account.sellers[0]),
@@ -82,6 +84,12 @@ def _completed(found: Strategies, names: tuple[str, ...]) -> dict[str, Any]:
             "policies_added": found.completed.added,
             "profit_change": found.completed.change,
             "settled": found.completed.settled,
+        }
+    if found.correlation is not None:
+        each = zip(found.players, found.correlation.gain, found.correlation.error, strict=True)
+        told["correlation"] = {
+            "largest": found.correlation.largest,
+            "independent_gain": {names[i]: {"relative": _number(gain), "error": _number(error)} for i, gain, error in each},
         }
     if found.together is not None:
         movers = zip(found.players, found.together.alone, found.together.error, strict=True)
@@ -137,6 +145,7 @@ def records(solved: Equilibrium) -> list[dict[str, Any]]:
             row |= {
                 "arbitrageurs' profit": float(account.arbitrageur_profit.sum()),
                 "consumer surplus": account.consumer_surplus[0],
+                "total surplus": account.total_surplus[0],
                 "consumer bill": account.consumer_bill[0],
                 "solved share": account.solved[0] / played.mass,
                 "hhi": account.hhi[0],

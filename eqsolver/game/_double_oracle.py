@@ -36,7 +36,13 @@ class Mixed:
 
 
 def double_oracle(
-    row: Row, start: Sequence[Sequence[int]], *, tolerance: float, max_rounds: int, tell: Callable[[float], None] | None = None
+    row: Row,
+    start: Sequence[Sequence[int]],
+    *,
+    tolerance: float,
+    max_rounds: int,
+    answers: int = 1,
+    tell: Callable[[float], None] | None = None,
 ) -> Mixed:
     """Solve a two-player game whose payoffs are given a row at a time.
 
@@ -44,11 +50,13 @@ def double_oracle(
     ----------
     row : payoffs of all actions of a player against one action of its rival; asked once for each.
     start : per player, actions of the first restricted game. tolerance : gain, as a share of the payoff, that is small enough.
-    max_rounds : restricted games solved at most. tell : is told the largest relative gain after each.
+    max_rounds : restricted games solved at most. answers : best responses, local ones among them, added in each.
+    tell : is told the largest relative gain after each.
 
     Notes
     -----
-    McMahan, Gordon & Blum (2003). Each round adds every player's best responses to the last restricted equilibrium.
+    McMahan, Gordon & Blum (2003). Each round adds every player's best responses to the last restricted equilibrium. Where a
+    restricted game is not solved within its work, the search begins anew from one action each.
     """
     held: list[list[int]] = [sorted(set(actions)) for actions in start]
     rows: list[dict[int, FloatArray]] = [{}, {}]
@@ -63,6 +71,9 @@ def double_oracle(
     for rounds in range(1, max_rounds + 1):
         tables = [np.stack([against(player, a)[held[player]] for a in held[1 - player]], axis=1) for player in (0, 1)]
         found = bimatrix_equilibrium(tables[0], tables[1].T)
+        if found is None and best is None and max(map(len, held)) > 1:
+            held = [[actions[len(actions) // 2]] for actions in held]
+            continue
         if found is None:
             break
         payoffs = [
@@ -88,10 +99,10 @@ def double_oracle(
             tell(relative)
         if relative <= tolerance:
             return now
-        new = [int(np.argmax(payoffs[player])) for player in (0, 1)]
-        if all(action in actions for action, actions in zip(new, held, strict=True)):
+        new = [_answers(payoffs[player], float(value[player]), answers) for player in (0, 1)]
+        if all(set(more) <= set(actions) for more, actions in zip(new, held, strict=True)):
             break
-        held = [sorted({*actions, action}) for action, actions in zip(new, held, strict=True)]
+        held = [sorted({*actions, *more}) for more, actions in zip(new, held, strict=True)]
     assert best is not None, "the first restricted game is solved"
     return Mixed(
         actions=best.actions,
@@ -101,3 +112,11 @@ def double_oracle(
         rounds=rounds,
         stalled=True,
     )
+
+
+def _answers(payoffs: FloatArray, value: float, number: int) -> list[int]:
+    """The best action, and other peaks of the payoffs above a value, the highest first."""
+    around = np.pad(payoffs, 1, constant_values=-np.inf)
+    peaks = np.flatnonzero((payoffs >= around[:-2]) & (payoffs >= around[2:]) & (payoffs > value))
+    ordered = peaks[np.argsort(-payoffs[peaks], kind="stable")][:number]
+    return [int(np.argmax(payoffs)), *map(int, ordered)]

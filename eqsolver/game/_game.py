@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from eqsolver._base import FloatArray
-from eqsolver.game._at_bounds import FLOOR, at_bounds
+from eqsolver.game._at_bounds import pure_deviations
 from eqsolver.game._certificate import Deviation
 from eqsolver.game._completed import Completed, solve_completed
 from eqsolver.game._consumers import Crowd
+from eqsolver.game._correlation import Correlation
 from eqsolver.game._demand import Demand
 from eqsolver.game._outcome import cross_price, outcome
 from eqsolver.game._price_table import Played, Together
@@ -19,13 +20,13 @@ from eqsolver.game._quotes import quote_gain
 from eqsolver.game._regimes import Stage
 from eqsolver.game._responses import Responses, responses
 from eqsolver.game._sales import Conduct
-from eqsolver.game._smooth import served, solve_smooth
+from eqsolver.game._smooth import SmoothGame, served, solve_smooth
 from eqsolver.game._strategies import Strategies
 from eqsolver.game._together import TOLERATED
 from eqsolver.game._two_players import TwoPlayers, solve_two
 
-STARTS = (0.5, 0.1, 0.9)
-"""Where in the range of prices the search starts; what is found from each is told."""
+STARTS = (0.1, 0.9)
+"""Where in the range of prices other searches start; what is found from each is told."""
 ROUGH_TICK, ROUGH = 0.02, 0.05
 """Ticks of the games from other starts, and the share to which expected prices must agree to be those of one equilibrium."""
 MATCHING = 3.0
@@ -59,9 +60,31 @@ class Game:
         self._same: dict[str, tuple[TwoPlayers, tuple[FloatArray, ...]]] = {}
 
     def posted(self, conduct: Conduct) -> Strategies:
-        """The account at posted prices."""
-        prices = self._stage.market.prices[None]
-        return self._made("posted", conduct, prices, np.ones(1), {}, step=0.0, rounds=0, others=(), path=prices)
+        """The account at posted prices, and what each player would gain by another price of its own."""
+        prices = self._stage.market.prices
+        if self._demand is None:
+            bounds = self._stage.bounds
+            deviations = dict(
+                pure_deviations(conduct, self._crowd, self._players, prices, self._costs, bounds, self._tolerance)
+            )
+        else:
+            customers = served(self._stage, conduct, self._crowd, self._demand)
+            game = SmoothGame(
+                demand=customers, players=self._players, base=prices, costs=self._costs, bounds=self._stage.bounds, step=0.0
+            )
+            deviations = {i: game.deviation(i, prices[None], np.ones(1), self._tolerance) for i in self._players}
+        return self._made(
+            "posted",
+            conduct,
+            prices[None],
+            np.ones(1),
+            deviations,
+            step=0.0,
+            rounds=0,
+            others=(),
+            path=prices[None],
+            tolerance=self._tolerance,
+        )
 
     def responses(self, conduct: Conduct) -> Responses:
         """What each of two would answer to the other's prices."""
@@ -103,7 +126,7 @@ class Game:
                 max_rounds=self._max_rounds,
                 tell=tell,
             )
-            if not self._stage.extend(found.prices[np.argsort(-found.shares)[:LINES]]):
+            if not self._stage.extend(found.prices[np.argsort(-found.shares)[:LINES]], self._players):
                 break
             conduct = self._stage.conduct(name, own)
         return self._made(
@@ -124,7 +147,7 @@ class Game:
     ) -> tuple[TwoPlayers, tuple[FloatArray, ...]]:
         """An equilibrium of the two, and expected prices of others found from other starts."""
 
-        def solved(start: float, tick: float | None) -> TwoPlayers:
+        def solved(start: float | None, tick: float | None) -> TwoPlayers:
             return solve_two(
                 conduct,
                 self._crowd,
@@ -137,9 +160,9 @@ class Game:
                 tell=tell,
             )
 
-        main = solved(STARTS[0], self._tick)
+        main = solved(None, self._tick)
         known = [main.expected]
-        for start in STARTS[1:]:
+        for start in STARTS:
             found = solved(start, ROUGH_TICK).expected
             if all(np.abs(found / other - 1).max() > ROUGH for other in known):
                 known.append(found)
@@ -182,8 +205,6 @@ class Game:
                 tell=tell,
             )
         played, completed, final = self._drawn[units]
-        if self._tick is None and played.kind == "pure":
-            played = at_bounds(played, final, self._crowd, self._players, self._costs, self._stage.bounds, tolerance)
         return self._made(
             played.kind,
             replace(final, alike=conduct.alike),
@@ -197,6 +218,7 @@ class Game:
             tolerance=wider if played.kind == "cce" else tolerance,
             completed=completed,
             together=played.together,
+            correlation=played.correlation,
         )
 
     def _made(
@@ -211,9 +233,10 @@ class Game:
         rounds: int,
         others: tuple[FloatArray, ...],
         path: FloatArray,
-        tolerance: float = np.inf,
+        tolerance: float,
         completed: Completed | None = None,
         together: Together | None = None,
+        correlation: Correlation | None = None,
     ) -> Strategies:
         likely = np.argsort(-shares)[:QUOTED]
         if self._demand is None:
@@ -226,10 +249,8 @@ class Game:
         account = every.expected(shares)
         M = self._costs.size
         epsilon, missed, relative = np.zeros(M), np.zeros(M), np.zeros(M)
-        floor = FLOOR * float(account.consumer_bill[0])
         for i, deviation in deviations.items():
-            epsilon[i], missed[i] = deviation.epsilon, deviation.missed
-            relative[i] = deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
+            epsilon[i], missed[i], relative[i] = deviation.epsilon, deviation.missed, deviation.relative
         return Strategies(
             kind=kind,
             players=self._players,
@@ -245,10 +266,12 @@ class Game:
             shortfall=self._stage.shortfall,
             step=step,
             rounds=rounds,
-            certified=bool((relative <= tolerance).all()),
+            certified=bool((relative <= tolerance).all()) and (completed is None or completed.settled),
             mass=self._crowd.mass,
             others=others,
             path=path,
+            bounds=self._stage.bounds,
             completed=completed,
             together=together,
+            correlation=correlation,
         )

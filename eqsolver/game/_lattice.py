@@ -20,6 +20,12 @@ def ticks(low: float, high: float, step: float) -> IntArray:
     return np.arange(int(first), int(last) + 1)
 
 
+Table = tuple[tuple[float, Demanded], ...]
+"""Demand at every ratio, by state of the arbitrageurs, with its probability."""
+JUST_BELOW = 1e-9
+"""By how much of itself a price is lowered that is to be just below one of the lattice."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lattice:
     """Payoffs of two movers whose prices are exp(n step), the other providers' prices fixed at zero units sold (none).
@@ -32,9 +38,11 @@ class Lattice:
     costs: FloatArray
     step: float
     ticks: tuple[IntArray, IntArray]
-    table: tuple[tuple[float, Demanded], ...]
+    demand: Table
     lowest_ratio: int
+    conduct: Conduct
     _rows: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False)
+    _below: dict[int, Table] = field(default_factory=dict, init=False)
 
     def row(self, player: int, action: int) -> FloatArray:
         """(n,) profits of a player at all of its prices, against one of its rival's, by position; kept."""
@@ -51,32 +59,63 @@ class Lattice:
         prices: FloatArray = np.exp(self.step * self.ticks[player])
         return prices
 
-    def profits(self, player: int, own: IntArray, rival: IntArray) -> FloatArray:
+    def table(self, player: int, own: IntArray, rival: IntArray, *, below: bool = False) -> FloatArray:
+        """(n, m) profits at own positions (n,) against some of its rival (m,); `below` : at own prices just below them."""
+        return self.profits(player, own[:, None], rival[None], below=below)
+
+    def profits(self, player: int, own: IntArray, rival: IntArray, *, below: bool = False) -> FloatArray:
         """Profit of a player at pairs of positions among its own and its rival's ticks, broadcast against each other."""
         own, rival = np.broadcast_arrays(own, rival)
         mine, theirs = self.ticks[player][own], self.ticks[1 - player][rival]
         first, second = (mine, theirs) if player == 0 else (theirs, mine)
         at = (first - second - self.lowest_ratio).ravel()
-        scale = np.exp(self.step * second).ravel()
+        lower = JUST_BELOW if below else 0.0
+        scale = np.exp(self.step * second - lower * player).ravel()
         units = np.zeros(at.size)
-        for share, demand in self.table:
+        for share, demand in self._just_below(player) if below else self.demand:
             units += share * demand.sold(self.crowd, at, scale)[:, self.movers[player]]
-        margin = np.exp(self.step * mine) - self.costs[player]
+        margin = np.exp(self.step * mine - lower) - self.costs[player]
         profit: FloatArray = margin * units.reshape(own.shape)
         return profit
+
+    @property
+    def entries(self) -> int:
+        """How many choices the table of demand holds."""
+        return sum(demand.slope.size for _, demand in self.demand)
+
+    @property
+    def width(self) -> int:
+        """The most choices that there are at any ratio."""
+        return int(max(demand.slope.shape[1] for _, demand in self.demand))
+
+    def _just_below(self, player: int) -> Table:
+        """Demand at every ratio with one player's price just below its tick; built when first needed."""
+        if player not in self._below:
+            aside = -JUST_BELOW if player == 0 else JUST_BELOW
+            ratios = self.demand[0][1].slope.shape[0]
+            self._below[player] = _tabulated(self.conduct, self.step, self.lowest_ratio, ratios, aside)
+        return self._below[player]
 
 
 def lattice(conduct: Conduct, crowd: Crowd, costs: FloatArray, bounds: FloatArray, step: float) -> Lattice:
     """Tabulate demand at every ratio of two prices within bounds (2, 2): low and high of each mover."""
     n = (ticks(bounds[0, 0], bounds[0, 1], step), ticks(bounds[1, 0], bounds[1, 1], step))
     ratios = np.arange(n[0][0] - n[1][-1], n[0][-1] - n[1][0] + 1)
+    lowest = int(ratios[0])
+    table = _tabulated(conduct, step, lowest, ratios.size, 0.0)
+    return Lattice(
+        crowd=crowd, movers=(0, 1), costs=costs, step=step, ticks=n, demand=table, lowest_ratio=lowest, conduct=conduct
+    )
+
+
+def _tabulated(conduct: Conduct, step: float, lowest: int, size: int, aside: float) -> Table:
+    """Demand at `size` ratios from exp(lowest step + aside) on."""
     parts = []
-    for start in range(0, ratios.size, CHUNK):
-        prices = np.ones((min(CHUNK, ratios.size - start), 2))
-        prices[:, 0] = np.exp(step * ratios[start : start + CHUNK])
-        parts.append(conduct.demanded(prices))
-    table = tuple((state[0][0], _joined([demand for _, demand in state])) for state in zip(*parts, strict=True))
-    return Lattice(crowd=crowd, movers=(0, 1), costs=costs, step=step, ticks=n, table=table, lowest_ratio=int(ratios[0]))
+    for start in range(0, size, CHUNK):
+        prices = np.ones((min(CHUNK, size - start), 2))
+        prices[:, 0] = np.exp(step * (lowest + start + np.arange(len(prices))) + aside)
+        parts.append(conduct.demanded(prices, bounded=False))
+    return tuple((state[0][0], _joined([demand for _, demand in state])) for state in zip(*parts, strict=True))
 
 
 def _joined(parts: list[Demanded]) -> Demanded:

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from eqsolver._base import FloatArray
+from eqsolver.game._certificate import shares_of
 from eqsolver.game._correlated import Profile, coarse_correlated
-from eqsolver.game._price_table import Played, Table, deviations_from, nearest, relative
+from eqsolver.game._price_table import Played, Table, deviations_from, nearest
 
 PART = 0.3
 """Share of the tolerated ε that the draw may leave on its ticks."""
@@ -22,7 +23,6 @@ def least_gain(
     games: Sequence[Table],
     played: Played,
     *,
-    floor: float,
     tolerance: float,
     max_rounds: int,
     tell: Callable[[float], None],
@@ -33,16 +33,16 @@ def least_gain(
     """
     best: Played | None = None
     start: list[Profile] = list(dict.fromkeys(tuple(nearest(games[0], row)) for row in played.path[-LATEST:]))
-    rounds = played.rounds
+    rounds, least = played.rounds, games[0].least(played.path, np.full(len(played.path), 1 / len(played.path)))
     for game, finer in itertools.zip_longest(games, games[1:]):
         drawn, more = coarse_correlated(
-            game.regrets, start, floor=floor, tolerance=PART * tolerance, max_rounds=max_rounds, tell=tell
+            game.regrets, start, floor=least, tolerance=PART * tolerance, max_rounds=max_rounds, tell=tell
         )
         rounds += more
         prices = game.prices(np.array(drawn.profiles))
         if finer is not None:
             start = [tuple(nearest(finer, row)) for row in prices]
-            if _gain_between(finer, prices, drawn.shares, floor) > tolerance:
+            if _gain_between(finer, prices, drawn.shares) > tolerance:
                 continue
         found = replace(
             played,
@@ -54,22 +54,17 @@ def least_gain(
             rounds=rounds,
             together=None,
         )
-        if best is None or worst(found, floor) < worst(best, floor):
+        if best is None or found.relative < best.relative:
             best = found
-        tell(worst(best, floor))
-        if worst(best, floor) <= tolerance:
+        tell(best.relative)
+        if best.relative <= tolerance:
             break
     assert best is not None, "there is a game"
     return best
 
 
-def worst(played: Played, floor: float) -> float:
-    """The largest relative ε."""
-    return max(relative(deviation, floor) for deviation in played.deviations)
-
-
-def _gain_between(finer: Table, prices: FloatArray, shares: FloatArray, floor: float) -> float:
+def _gain_between(finer: Table, prices: FloatArray, shares: FloatArray) -> float:
     """The largest relative gain from any price on finer ticks: no certificate can be better than that."""
     values = shares @ finer.earned(prices)
     best = np.array([float((shares @ rows).max()) for rows in finer.rows(prices, finer.own)])
-    return float(np.max((best - values) / np.maximum(values, floor)))
+    return float(np.max(shares_of(np.maximum(best - values, 0.0), np.maximum(values, finer.least(prices, shares)))))

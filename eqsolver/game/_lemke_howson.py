@@ -29,16 +29,15 @@ class _Tableau:
 
     def enter(self, label: int) -> int | None:
         """Bring a variable into the basis; returns the label of the one that leaves, None if none can."""
+        from eqsolver.game._pivots import pivot
+
         column = self.table[:, label]
         rows = np.flatnonzero(column > PIVOT)
         if not rows.size:
             return None
         row = self._leaving(rows, column)
         left = int(self.basis[row])
-        self.table[row] /= self.table[row, label]
-        others = self.table[:, label].copy()
-        others[row] = 0.0
-        self.table -= np.outer(others, self.table[row])
+        pivot(self.table, row, label)
         self.basis[row] = label
         return left
 

@@ -19,8 +19,8 @@ from eqsolver.game._sales import Conduct
 
 ROUNDS = 500
 """Times that arbitrageurs answer each other's mark-ups, at most; only where two or more of them quote."""
-MARKUPS = 201
-"""Mark-ups tried for an arbitrageur's ε, evenly spread up to all that the customer gains."""
+MARKUPS, HIGHEST = 201, 4.0
+"""Mark-ups tried for an arbitrageur's ε, evenly spread up to all that the customer gains and so many times the scale."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +32,11 @@ class Tastes:
 
     Notes
     -----
-    A seller gives a customer max(0, v u - price) at the level best for it: convex in prices, with a slope of minus the units
-    bought. So the units that a customer of one seller needs never rise with a price, and that seller's share rises only
-    if others' offers get worse: both are bounded between two prices by what they are at the two. (So are mark-ups: they are
-    the equilibrium of a supermodular game.) Populations are cut into groups that share one set of odds; inside a group
-    everybody still takes the level that is best for them.
+    A seller gives a customer v u - price at the level u > 0 best for it, be it negative: convex in prices, with a slope of
+    minus the units bought. So the units that a customer of one seller needs never rise with a price, and that seller's share
+    rises only if others' offers get worse: both are bounded between two prices by what they are at the two. (So are mark-ups:
+    they are the equilibrium of a supermodular game.) Populations are cut into groups that share one set of odds; inside a
+    group everybody still takes the level that is best for them.
     """
 
     conduct: Conduct
@@ -141,7 +141,8 @@ class Tastes:
             return asked * special.expit((gain - asked) / self.scale - others)
 
         now = (offers[s].gain - kept[s]) * special.expit(kept[s] / self.scale - others)
-        tried = np.array([earns(share * gain) for share in np.linspace(0.0, 1.0, MARKUPS)]).max(axis=0)
+        highest = np.maximum(gain, 0.0) + HIGHEST * self.scale
+        tried = np.array([earns(share * highest) for share in np.linspace(0.0, 1.0, MARKUPS)]).max(axis=0)
         return float((tried - now).max(initial=0.0))
 
     def _kept(self, offers: Sequence[Offered]) -> list[FloatArray]:
@@ -153,7 +154,7 @@ class Tastes:
             for s in quoting:
                 others = self._others(self._exponents(offers, kept))[s]
                 asked = self.scale * (1 + special.wrightomega(offers[s].gain / self.scale - 1 - others))
-                left = np.maximum(offers[s].gain - asked, 0.0)
+                left = offers[s].gain - asked
                 moved = max(moved, float(np.abs(left - kept[s]).max(initial=0.0)))
                 kept[s] = left
             if moved <= 1e-12 * self.scale:

@@ -10,7 +10,7 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._double_oracle import double_oracle
-from eqsolver.game._price_table import SMALL, STEPS, Played, Table, deviations_from, nearest, relative, table
+from eqsolver.game._price_table import STEPS, Played, Table, deviations_from, nearest, table
 from eqsolver.game._sales import Conduct
 from eqsolver.game._together import play_together
 
@@ -36,10 +36,9 @@ def solve_many(
     seed : of what is drawn. What is drawn together comes without its certificate: see `certified`.
     """
     steps = [float(np.log1p(tick))] if tick is not None else list(STEPS)
-    floor = SMALL * float((base * conduct.sold(crowd, base[None])[0]).sum())
     first = table(conduct, crowd, players, base, costs, bounds, steps[0])
     if before is not None and before.together is not None:
-        return play_together(first, before, floor, max_rounds, smeared=tick is None, seed=seed, tell=tell)
+        return play_together(first, before, max_rounds, smeared=tick is None, seed=seed, tell=tell)
     profile: list[int] | None = None
     path: list[FloatArray] = []
     rounds = 0
@@ -52,7 +51,6 @@ def solve_many(
         if not settled:
             break
         deviations = deviations_from(game, game.prices(np.array([profile])), np.ones(1), tolerance, tick)
-        tell(max(relative(d, floor) for d in deviations))
         found = Played(
             kind="pure",
             prices=game.prices(np.array([profile])),
@@ -62,13 +60,14 @@ def solve_many(
             step=step,
             rounds=rounds,
         )
-        if max(relative(d, floor) for d in deviations) <= tolerance or step == steps[-1]:
+        tell(found.relative)
+        if found.relative <= tolerance or step == steps[-1]:
             return found
     if len(game.players) == 2:
         return _mixed(game, visited, np.array(path), rounds, tolerance, max_rounds, tick, tell)
     walked = np.array(path)
     cycle = Played(kind="cycle", prices=walked, shares=np.zeros(0), deviations=(), path=walked, step=0.0, rounds=rounds)
-    return play_together(first, cycle, floor, max_rounds, smeared=tick is None, seed=seed, tell=tell)
+    return play_together(first, cycle, max_rounds, smeared=tick is None, seed=seed, tell=tell)
 
 
 def iterate(game: Table, profile: list[int], max_rounds: int) -> tuple[list[int], list[tuple[int, ...]], bool]:

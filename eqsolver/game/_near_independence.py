@@ -45,6 +45,7 @@ def nearest_to_independence(payoffs: FloatArray, gains: Sequence[FloatArray], *,
     S, P = payoffs.shape
     mean = payoffs.mean(axis=0)
     scale = np.maximum(mean, floor)
+    scale = np.where(scale > 0, scale, 1.0)
     rows = []
     for p in range(P):
         wanted = payoffs[:, p] if mean[p] > floor else np.full(S, floor)
@@ -64,5 +65,5 @@ def nearest_to_independence(payoffs: FloatArray, gains: Sequence[FloatArray], *,
     shares = np.where(found.x[:S] > PLAYED, found.x[:S], 0.0)
     shares = np.asarray(shares / shares.sum(), dtype=np.float64)
     value = np.maximum(shares @ payoffs, floor)
-    gain = np.array([float((shares @ gains[p]).max()) / value[p] for p in range(P)])
+    gain = np.array([float((shares @ gains[p]).max()) for p in range(P)]) / np.where(value > 0, value, 1.0)
     return Weighted(shares=shares, moved=float(np.abs(shares - 1 / S).sum() / 2), gain=gain)

@@ -49,6 +49,11 @@ class Outcome:
         )
 
     @property
+    def total_surplus(self) -> FloatArray:
+        """(R,) consumers' surplus and all profits: of providers at their marginal costs, and of arbitrageurs."""
+        return np.asarray(self.consumer_surplus + self.profit.sum(axis=1) + self.arbitrageur_profit.sum(axis=1))
+
+    @property
     def hhi(self) -> FloatArray:
         """(R,) Herfindahl-Hirschman index of providers' revenue, nan where there is none."""
         total = self.revenue.sum(axis=1, keepdims=True)

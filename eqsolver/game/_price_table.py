@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._certificate import Deviation
+from eqsolver.game._certificate import Deviation, least_profit
 from eqsolver.game._consumers import Crowd
+from eqsolver.game._correlation import Correlation
 from eqsolver.game._lattice import ticks
 from eqsolver.game._rises import Against
 from eqsolver.game._sales import Conduct
@@ -19,8 +20,6 @@ STEPS = (0.02, 0.005, 0.00125, 0.0003125)
 CELLS = 20_000
 WIDE, MANY = 0.08, 32
 """Log distance of the prices that bound the first cells of a certificate against more than so many price vectors."""
-SMALL = 1e-6
-"""Share of what providers earn at posted prices below which a profit does not count as larger, for relative gains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,14 +85,21 @@ class Table:
         payoffs = np.array([row[profile[p]] for p, row in enumerate(rows)])
         return payoffs, [row - row[profile[p]] for p, row in enumerate(rows)]
 
-    def deviation(self, player: int, prices: FloatArray, shares: FloatArray, profit: float, tolerance: float) -> Deviation:
+    def least(self, prices: FloatArray, shares: FloatArray) -> float:
+        """`least_profit` where price vectors (S, M) are drawn with probabilities (S,)."""
+        units = self.conduct.sold(self.crowd, prices)
+        return least_profit(shares @ ((prices - self.costs) * units), float(shares @ (prices * units).sum(axis=1)))
+
+    def deviation(
+        self, player: int, prices: FloatArray, shares: FloatArray, profit: float, least: float, tolerance: float
+    ) -> Deviation:
         """The best response at any price within bounds to price vectors (S, M) drawn with probabilities (S,)."""
         i = self.players[player]
         sales = Against(conduct=self.conduct, crowd=self.crowd, player=i, others=prices, shares=shares)
         low, high = self.bounds[i]
         cells = np.geomspace(low, high, int(np.ceil(np.log(high / low) / (WIDE if shares.size > MANY else STEPS[0]))) + 1)
         limit = max(CELLS * 8 // shares.size, 4 * cells.size)
-        return sales.best_response(float(self.costs[i]), cells, profit, tolerance=tolerance / 4, limit=limit)
+        return sales.best_response(float(self.costs[i]), cells, profit, tolerance=tolerance / 4, limit=limit, scale=least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +107,7 @@ class Played:
     """What the players play. kind : pure, mixed, cce or cycle. prices : (S, M) profiles. shares : (S,) probabilities.
 
     deviations : per player. path : (T, M) price vectors that the iteration of best responses went through.
-    together : of three or more that draw, how the draw was found.
+    together : of three or more that draw, how the draw was found. correlation : of what is drawn together, whichever way.
     """
 
     kind: str
@@ -112,6 +118,12 @@ class Played:
     step: float
     rounds: int
     together: Together | None = None
+    correlation: Correlation | None = None
+
+    @property
+    def relative(self) -> float:
+        """The largest relative ε of any player, infinite before there is a certificate."""
+        return max((deviation.relative for deviation in self.deviations), default=np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,21 +167,17 @@ def nearest(game: Table, prices: FloatArray) -> list[int]:
     return [int(np.argmin(np.abs(n - at[i]))) for i, n in zip(game.players, game.ticks, strict=True)]
 
 
-def relative(deviation: Deviation, floor: float) -> float:
-    return deviation.epsilon / max(deviation.profit, floor, np.finfo(float).tiny)
-
-
 def deviations_from(
     game: Table, prices: FloatArray, shares: FloatArray, tolerance: float, tick: float | None
 ) -> tuple[Deviation, ...]:
     """Every player's best deviation from price vectors (S, M) drawn with probabilities (S,): among ticks, or all prices."""
-    values = shares @ game.earned(prices)
+    values, least = shares @ game.earned(prices), game.least(prices, shares)
     if tick is None:
-        return tuple(game.deviation(p, prices, shares, float(v), tolerance) for p, v in enumerate(values))
+        return tuple(game.deviation(p, prices, shares, float(v), least, tolerance) for p, v in enumerate(values))
     found = []
     for value, rows, own in zip(values, game.rows(prices, game.own), game.own, strict=True):
         row = shares @ rows
         best = int(np.argmax(row))
         gain = max(float(row[best] - value), 0.0)
-        found.append(Deviation(gain=gain, missed=0.0, price=float(own[best]), profit=float(value)))
+        found.append(Deviation(gain=gain, missed=0.0, price=float(own[best]), profit=float(value), least=least))
     return tuple(found)

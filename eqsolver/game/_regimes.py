@@ -24,6 +24,8 @@ from eqsolver.technology import (
     Technology,
     Wide,
     all_steps,
+    exact_technology,
+    fits_grid,
     focused_technology,
     grid_technology,
     lower_hull,
@@ -43,8 +45,6 @@ more, and otherwise of three or more, paths are grown (`Growth`)."""
 SEEDS, AWAY = 63, 2.5
 """Paths are first grown at posted prices and at so many price vectors spread around them (Sobol), up to so many times as low or
 high, within the bounds."""
-GROWN_ENOUGH = 2e-3
-"""Where growing paths at what is played saves no larger share of any level's cost, the game is not solved again."""
 COMPLETE = 1e-4
 """No schedule on the grid of two providers is cheaper than those held by more than this share, at any ratio of prices."""
 
@@ -56,7 +56,8 @@ class Stage:
     bounds : (M, 2) lowest and highest price that each provider may post. targets : (G,) levels of target types.
     points : grid points per provider (with two of them, of the grid on which it is looked where schedules turn); None: by
     their number. private : providers that only arbitrageurs can buy from. every_level : single policies are wanted for
-    every level of the list in all regimes, not only where customers follow it.
+    every level of the list in all regimes, not only where customers follow it. line_work : nodes visited, at most, where whole
+    lines of a provider's prices are completed on a product grid; beyond that, single price vectors are.
     """
 
     market: Market
@@ -66,6 +67,7 @@ class Stage:
     points: int | None = None
     private: tuple[int, ...] = ()
     every_level: bool = True
+    line_work: float = 2e9
     steps: tuple[Steps, ...] = ()
     _supplies: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
     _quoted: dict[tuple[int, ...], ProductionSet] = field(default_factory=dict)
@@ -129,30 +131,45 @@ class Stage:
         """Levels that somebody may want delivered by one policy: targets, and all that a list may be asked for."""
         return np.union1d(self.targets, hull_levels(self.market, self.steps, self.private))
 
-    def extend(self, prices: FloatArray, enough: float = GROWN_ENOUGH) -> int:
-        """Search policies at each of S price vectors, along every provider's price line through them; how many were added.
+    def extend(self, prices: FloatArray, movers: Sequence[int], aside: FloatArray | None = None, enough: float = 0.0) -> int:
+        """Search policies at each of S price vectors (S, M), and where some providers move away from them; how many were added.
 
+        movers : providers whose whole price lines through each vector are searched, exactly; where that would take more than
+        `line_work`, or paths are grown, the price vectors `aside` (R, M) are instead.
         enough : where growing paths saves no larger share of any level's cost, that counts as none.
 
-        With two providers in access the whole line of ratios has been searched already; with more than `TOGETHER` paths are
-        grown at the price vectors themselves.
+        With two providers in access the whole line of ratios has been searched already.
         """
         added = 0
+        every = prices if aside is None else np.concatenate([prices, aside])
         for key, search in self._searches.items():
             before = len(search)
-            for base, i in itertools.product(prices, search.made.access):
-                search.complete(base, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
+            search.solve_at(every)
+            self._along_lines(search, prices, movers)
             if len(search) > before:
                 added += len(search) - before
                 self._supplies[key] = search.found()
         for key, growth in self._growths.items():
             before = self._supplies[key].solved.size
-            saved = growth.grow(prices)
+            saved = growth.grow(every)
             self._supplies[key] = growth.found()
-            if saved > enough or not enough:
-                added += abs(self._supplies[key].solved.size - before)
+            if saved > enough:
+                added += max(abs(self._supplies[key].solved.size - before), 1)
             self._quoted.pop(key, None)
         return added
+
+    def _along_lines(self, search: Completion, prices: FloatArray, movers: Sequence[int]) -> None:
+        lines = [(row, i) for i in movers if i in search.made.access for row in _apart(prices, i)]
+        if len(lines) * 2 * LOOKS * search.made.survival.size <= self.line_work:
+            for row, i in lines:
+                search.complete(row, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), EXACT)
+
+    def bound(self, prices: FloatArray) -> None:
+        """Bound by how much policies left out may be cheaper than paths that were grown, at price vectors (S, M)."""
+        for key, growth in self._growths.items():
+            growth.bound(prices)
+            self._supplies[key] = growth.found()
+            self._quoted.pop(key, None)
 
     @property
     def policies(self) -> int:
@@ -161,7 +178,7 @@ class Stage:
 
     @property
     def shortfall(self) -> float:
-        """The largest share by which a policy left out may be cheaper, on the lines searched."""
+        """The largest share by which a policy left out may be cheaper: on the lines searched, or where `bound` looked."""
         return max((supply.shortfall for supply in self._supplies.values()), default=0.0)
 
     def _supply(self, key: tuple[int, ...]) -> ProductionSet:
@@ -186,17 +203,20 @@ class Stage:
             return search.found()
         made = self._production(useful)
         if isinstance(made, Wide):
-            self._growths[key] = Growth(made, levels)
+            self._growths[key] = Growth(made, levels, self.targets)
             self._growths[key].grow(self._seeds(useful))
             return self._growths[key].found()
         search = self._searches[key] = Completion(made=made, levels=levels)
-        for i in made.access:
-            search.complete(self.market.prices, i, float(self.bounds[i, 0]), float(self.bounds[i, 1]), COARSE, _LINE)
+        search.solve_at(self.market.prices[None])
+        self._along_lines(search, self.market.prices[None], made.access)
         return search.found()
 
     def _production(self, useful: Sequence[int]) -> Technology | Wide:
-        """Of three or more providers: good paths, or one product grid of few providers where its points are given."""
+        """Of three or more providers: the product grid of all their steps if it fits; else good paths, or a coarser grid of few
+        providers where its points are given."""
         bought = tuple(sorted(useful, key=lambda i: self.market.names[i]))
+        if fits_grid([self.steps[i] for i in bought], self.points):
+            return exact_technology(self.market, self.terms, self.steps, bought)
         if len(useful) > TOGETHER or self.points is None:
             return wide(self.market, self.terms, self.steps, bought, points=self.points, tolerance=WIDE, levels=None)
         return grid_technology(self.market, self.terms, self.steps, tuple(useful), points=self.points)
@@ -240,6 +260,12 @@ def _menu(who: Arbitrageur, supply: ProductionSet) -> Menu | None:
     return Menu(name=who.name, supply=supply, markup=1 + who.overhead) if supply.solved.size else None
 
 
-COARSE = 1e-4
-"""Share that a policy left out may be cheaper by along a line, with more than two providers."""
-_LINE = 400
+def _apart(prices: FloatArray, mover: int) -> FloatArray:
+    """Of price vectors (S, M) one for each line on which only the mover's price differs."""
+    others = prices.copy()
+    others[:, mover] = 1.0
+    return np.unique(others, axis=0)
+
+
+EXACT = 1e-12
+"""Share that a policy left out may be cheaper by along a line, with more than two providers: rounding."""

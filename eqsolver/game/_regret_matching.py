@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqsolver._base import FloatArray, IntArray
+from eqsolver.game._certificate import shares_of
 
 Rows = Callable[[IntArray, Sequence[IntArray]], list[FloatArray]]
 """Profiles (B, P) of actions, and per player some of its actions (n,) -> per player (B, n) what each of these would earn it,
@@ -84,7 +85,7 @@ def regret_matching(
             playing[p] = regrets[p] / left if left > 0 else np.eye(u.size)[np.argmax(u)]
         if number >= min(ENOUGH, rounds):
             best = np.array([u.max() for u in hindsight])
-            relative = np.maximum(best - earned, 0.0) / np.maximum(earned, weight * floor)
+            relative = shares_of(np.maximum(best - earned, 0.0), np.maximum(earned, weight * floor))
             tell(float(relative.max()))
             if relative.max() <= tolerance:
                 break

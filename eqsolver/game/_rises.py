@@ -73,15 +73,24 @@ class Against:
         return between
 
     def best_response(
-        self, cost: float, cells: FloatArray, profit: float, *, tolerance: float, limit: int, scale: float = 0.0
+        self,
+        cost: float,
+        cells: FloatArray,
+        profit: float,
+        *,
+        tolerance: float,
+        limit: int,
+        scale: float = 0.0,
+        listed: bool = True,
     ) -> Deviation:
         """The player's best deviation at any price: exact for finite types, else with a bound on what is missed.
 
-        cost : marginal cost. cells, profit, tolerance, limit, scale : see `best_deviation`.
+        cost : marginal cost. cells, profit, tolerance, limit, scale : see `best_deviation`. listed : breakpoints of finite
+        types are listed, one rival price vector after another; otherwise cells are bounded as for distributions.
         """
-        if self.crowd.populations:
+        if self.crowd.populations or not listed:
             return best_deviation(self, cost, cells, profit, tolerance, limit, scale)
-        return exact_deviation(self, self.supremum(cost), cost, cells, profit)
+        return exact_deviation(self, self.supremum(cost), cost, cells, profit, scale)
 
     @property
     def _scale(self) -> FloatArray:

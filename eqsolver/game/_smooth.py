@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from scipy import optimize
 
 from eqsolver._base import FloatArray, IntArray
-from eqsolver.game._certificate import Deviation, best_deviation
+from eqsolver.game._certificate import Deviation, best_deviation, least_profit
 from eqsolver.game._consumers import Crowd
 from eqsolver.game._demand import Demand, Logit
 from eqsolver.game._double_oracle import double_oracle
@@ -144,19 +144,22 @@ class SmoothGame:
 
     def deviation(self, player: int, prices: FloatArray, shares: FloatArray, tolerance: float) -> Deviation:
         """The best deviation from what is played (S, M), with a bound on what a price not tried may add."""
-        profit = float(shares @ ((prices - self.costs) * self.demand.sold(prices))[:, player])
+        units = self.demand.sold(prices)
+        profits = shares @ ((prices - self.costs) * units)
+        profit, least = float(profits[player]), least_profit(profits, float(shares @ (prices * units).sum(axis=1)))
         rivals, weights = _of_others(player, prices, shares)
         if self.step:
             own = self.ticks(player)
             row = np.sum([share * self.row(player, own, vector) for share, vector in zip(weights, rivals, strict=True)], axis=0)
             best = int(np.argmax(row))
-            return Deviation(gain=max(float(row[best]) - profit, 0.0), missed=0.0, price=float(own[best]), profit=profit)
+            gain = max(float(row[best]) - profit, 0.0)
+            return Deviation(gain=gain, missed=0.0, price=float(own[best]), profit=profit, least=least)
         low, high = self.bounds[player]
         played = prices[:, player][(prices[:, player] > low) & (prices[:, player] < high)]
         cells = np.unique(np.concatenate([np.geomspace(low, high, 8 * LOOK), played]))
         limit = max(CELLS // weights.size, 4 * cells.size)
         return best_deviation(
-            self.sales(player, rivals, weights), float(self.costs[player]), cells, profit, tolerance / 2, limit
+            self.sales(player, rivals, weights), float(self.costs[player]), cells, profit, tolerance / 2, limit, least
         )
 
 
@@ -189,7 +192,7 @@ def solve_smooth(
     visited, settled = settle(game, base, max_rounds, tell)
     for _ in range(CORRECTIONS):
         deviations = _deviations(game, visited[-1][None], np.ones(1), tolerance)
-        gains = [d.gain / max(d.profit, np.finfo(float).tiny) for d in deviations]
+        gains = [replace(d, missed=0.0).relative for d in deviations]
         if not settled or max(gains) <= tolerance:
             break
         moved, most = visited[-1].copy(), int(np.argmax(gains))
@@ -268,7 +271,7 @@ def _turned(path: FloatArray) -> bool:
 
 
 def _worst(deviations: Sequence[Deviation]) -> float:
-    return max(d.epsilon / max(d.profit, np.finfo(float).tiny) for d in deviations)
+    return max(d.relative for d in deviations)
 
 
 def _mixed(

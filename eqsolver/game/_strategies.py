@@ -12,6 +12,7 @@ import numpy as np
 from eqsolver._base import FloatArray
 from eqsolver.game._bands import Spread, differences
 from eqsolver.game._completed import Completed
+from eqsolver.game._correlation import Correlation
 from eqsolver.game._outcome import Outcome
 from eqsolver.game._price_table import Together
 from eqsolver.game._responses import Responses
@@ -19,6 +20,12 @@ from eqsolver.market import Consumers, Market
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+PLAYED = 1e-6
+"""Probability above which a price counts as played."""
+SAME = 1e-6
+"""Share by which a price may differ from a bound that it is at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,8 +45,9 @@ class Strategies:
     mass : how many consumers there are.
     others : expected prices (M,) of other equilibria found from other starts.
     path : (T, M) price vectors that iterated best responses went through, if they were iterated.
+    bounds : (M, 2) lowest and highest price of each provider.
     completed : with more than two providers, how policies were completed where it is played.
-    together : of three or more that draw prices, how far the draw is from each drawing by itself.
+    together : of three or more that draw prices, how the draw was found. correlation : how far it is from independent draws.
     """
 
     kind: str
@@ -60,8 +68,26 @@ class Strategies:
     mass: float
     others: tuple[FloatArray, ...]
     path: FloatArray
+    bounds: FloatArray
     completed: Completed | None = None
     together: Together | None = None
+    correlation: Correlation | None = None
+
+    def at_bound(self, provider: int) -> str | None:
+        """`lowest` or `highest` if the provider's prices include that bound, to a tick: wider bounds may move the answer."""
+        if provider not in self.players:
+            return None
+        prices, probabilities = self.strategy(provider)
+        played, near = prices[probabilities > PLAYED], 1 + max(self.step, SAME)
+        low, high = self.bounds[provider]
+        if played.max() * near >= high:
+            return "highest"
+        return "lowest" if played.min() <= low * near else None
+
+    @property
+    def accuracy(self) -> float:
+        """Share by which a price may be off, about: the square root of the largest relative ε; profits are flat at the top."""
+        return float(np.sqrt(self.relative.max(initial=0.0)))
 
     @property
     def expected_price(self) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from eqsolver._base import FloatArray, IntArray
 from eqsolver.game._correlated import coarse_correlated
 from eqsolver.game._near_independence import nearest_to_independence
-from eqsolver.game._price_table import Played, Table, Together, deviations_from, nearest, relative
+from eqsolver.game._price_table import Played, Table, Together, deviations_from, nearest
 from eqsolver.game._regret_matching import drawn, regret_matching
 
 DRAWS = 192
@@ -39,7 +39,6 @@ AT_ONCE = 16
 def play_together(
     game: Table,
     before: Played,
-    floor: float,
     max_rounds: int,
     *,
     smeared: bool,
@@ -66,7 +65,7 @@ def play_together(
     found = regret_matching(
         rows,
         start,
-        floor=floor,
+        floor=game.least(before.prices, np.full(len(before.prices), 1 / len(before.prices))),
         tolerance=REGRET,
         rounds=min(AGAIN if warm else ROUNDS, max_rounds),
         seed=seed,
@@ -127,7 +126,6 @@ def looked_at_again(game: Table, played: Played) -> Played:
 def certified(
     game: Table,
     played: Played,
-    floor: float,
     tolerance: float,
     max_rounds: int,
     tick: float | None,
@@ -143,6 +141,7 @@ def certified(
     together = played.together
     assert together is not None, "drawn together"
     best: Played | None = None
+    floor = game.least(together.sample, np.full(len(together.sample), 1 / len(together.sample)))
     if tick is None:
         together = _with(game, together, _between(game, together, floor))
     together = _independently(together, floor)
@@ -158,19 +157,12 @@ def certified(
             prices, shares = game.prices(np.array(drawn_.profiles)), drawn_.shares
             played, near = replace(played, rounds=played.rounds + more), None
         deviations = deviations_from(game, prices, shares, tolerance, tick)
-        worst = max(relative(deviation, floor) for deviation in deviations)
-        tell(worst)
-        now = replace(
-            played,
-            prices=prices,
-            shares=shares,
-            deviations=deviations,
-            together=near,
-        )
-        if best is None or worst < max(relative(deviation, floor) for deviation in best.deviations):
+        now = replace(played, prices=prices, shares=shares, deviations=deviations, together=near)
+        tell(now.relative)
+        if best is None or now.relative < best.relative:
             best = now
         new = [np.array([d.price] if d.gain > PART * tolerance * max(d.profit, floor) else []) for d in deviations]
-        if worst <= tolerance or tick is not None or not any(prices.size for prices in new):
+        if now.relative <= tolerance or tick is not None or not any(prices.size for prices in new):
             break
         together = _with(game, together, new)
     assert best is not None, "there is a draw"
@@ -181,7 +173,8 @@ def _independently(together: Together, floor: float) -> Together:
     """With what deviations gain from the sample as it is, which stands for independent draws."""
     best = [int(np.argmax(gain.mean(axis=0))) for gain in together.gains]
     scale = np.maximum(together.payoffs.mean(axis=0), floor)
-    gained = np.stack([gain[:, b] for gain, b in zip(together.gains, best, strict=True)], axis=1) / scale
+    gained = np.stack([gain[:, b] for gain, b in zip(together.gains, best, strict=True)], axis=1)
+    gained = gained / np.where(scale > 0, scale, 1.0)
     return replace(
         together, alone=np.maximum(gained.mean(axis=0), 0.0), error=gained.std(axis=0) / np.sqrt(len(together.sample))
     )

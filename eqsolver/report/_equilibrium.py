@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KINDS = {
     "pure": "one price each",
     "mixed": "mixed: prices are drawn",
-    "cce": "coarse correlated: prices are drawn together",
+    "cce": "coarse correlated: prices are drawn together, not independently",
     "cycle": "best responses did not settle: the least ε they visited",
     "posted": "posted",
 }
@@ -55,6 +55,7 @@ def print_equilibrium(solved: Equilibrium, console: Console) -> None:
         for name, found in solved.regimes.items():
             _completion(name, found, console)
             _together(name, found, names, console)
+            _correlated(name, found, names, console)
         for name in solved.uncertified:
             say(console, f"{name}: the certificate is not within the tolerance of {solved.tolerance:g}.", "yellow")
 
@@ -79,6 +80,24 @@ def _together(name: str, found: Strategies, names: tuple[str, ...], console: Con
     say(console, f"{told} {names[found.players[worst]]}, the largest.")
 
 
+def _correlated(name: str, found: Strategies, names: tuple[str, ...], console: Console) -> None:
+    """What is drawn together is not what providers do that compete each by itself: how far it is from that."""
+    if found.correlation is None:
+        return
+    how = found.correlation
+    worst = int(np.argmax(how.gain))
+    told = (
+        f"{name}: prices move together (largest correlation of two providers' prices {how.largest:.2f}), so profits may exceed"
+    )
+    told += " those of independent competition: drawn independently, the same prices would leave about "
+    told += f"{percent(float(how.gain[worst]))} % (standard error {percent(float(how.error[worst]))}) to gain to"
+    say(
+        console,
+        f"{told} {names[found.players[worst]]}, the largest.",
+        "yellow" if how.gain[worst] > found.relative.max() else "",
+    )
+
+
 def consumers(solved: Equilibrium) -> str:
     """Who buys, in words."""
     unit, told = solved.market.unit, []
@@ -101,7 +120,7 @@ def _strategies(solved: Equilibrium, console: Console) -> None:
     groups = []
     for i, name in enumerate(names):
         columns = {
-            "mean price": tuple(digits(float(found.expected_price[i])) for _, found in regimes),
+            "mean price": tuple(digits(float(found.expected_price[i])) + _marked(found, i) for _, found in regimes),
             "range": tuple(_range(found, i) for _, found in regimes),
             "ε": tuple(f"{found.epsilon[i]:.1e}" if i in solved.players else DASH for _, found in regimes),
             "ε/profit": tuple(f"{found.relative[i]:.1e}" if i in solved.players else DASH for _, found in regimes),
@@ -109,7 +128,20 @@ def _strategies(solved: Equilibrium, console: Console) -> None:
         groups.append(Group(name, tuple(columns), tuple(columns.values())))
     kinds = tuple(KINDS[found.kind] + ("" if found.certified else ", NOT CERTIFIED") for _, found in regimes)
     groups.append(Group("", ("kind",), (kinds,), text=True))
+    arbitrageurs = tuple(
+        amount(max(found.arbitrageur_epsilon.values(), default=0.0), solved.market.unit) for _, found in regimes
+    )
+    left_out = tuple(percent(found.shortfall) for _, found in regimes)
+    groups.append(Group("arbitrageurs'", ("ε", "left out %"), (arbitrageurs, left_out)))
     show(console, "Equilibrium prices; nobody gains more than ε by any other price", _key(solved), groups)
+    worst = max((found.accuracy for _, found in regimes), default=0.0)
+    say(console, f"ε is money; a price may be off by about the square root of ε/profit, here up to {percent(worst)} %.")
+    if any(found.at_bound(i) == "highest" for _, found in regimes for i in range(len(names))):
+        say(console, "* the highest price allowed is played: a wider --price-bounds moves it.", "yellow")
+
+
+def _marked(found: Strategies, provider: int) -> str:
+    return "*" if found.at_bound(provider) == "highest" else ""
 
 
 def _range(found: Strategies, provider: int) -> str:
@@ -136,6 +168,7 @@ def _accounts(solved: Equilibrium, console: Console) -> None:
             Group("consumers'", ("bill", "surplus"), (
                 money([a.consumer_bill[0] for a in accounts]), money([a.consumer_surplus[0] for a in accounts])
             )),
+            Group("total", ("surplus",), (money([a.total_surplus[0] for a in accounts]),)),
             Group("solved", ("%",), (solved_share,)),
             Group("providers'", ("HHI",), (tuple(f"{a.hhi[0]:.3f}" if np.isfinite(a.hhi[0]) else DASH for a in accounts),)),
         ]  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from eqsolver._base import BoolArray, FloatArray, IntArray
+from eqsolver.technology._evaluate import PerLevel
+from eqsolver.technology._give_away import give_away_bound
 from eqsolver.technology._hull import lower_hulls
 from eqsolver.technology._path import Path, walk
 from eqsolver.technology._pool import Pool
@@ -24,13 +26,16 @@ ASIDE = (0.4, 0.63, 0.8, 0.9, 1.12, 1.25, 1.6, 2.5)
 class Growth:
     """Policies found so far, and the price vectors at which they were looked for.
 
-    made : whose paths are a start. levels : (L,) at which single policies are wanted too, beside mixtures. shortfall : the
-    largest share by which paths grown at the last price vectors undercut what was held before.
+    made : whose paths are a start. levels : (L,) at which single policies are wanted too, beside mixtures; paths are improved
+    at these (of very many, at `GROWN` evenly spread) and at `GROWN` others. targets : of them, those that always are.
+    shortfall : the largest share by which a policy left out may be cheaper where `bound` has looked last; 1 before.
     """
 
-    def __init__(self, made: Wide, levels: FloatArray) -> None:
-        self.made, self.levels, self.shortfall = made, levels, 0.0
-        self._watched = made.reach * np.sqrt(np.linspace(0.05, 1 - 1e-6, GROWN))
+    def __init__(self, made: Wide, levels: FloatArray, targets: FloatArray) -> None:
+        self.made, self.levels, self.shortfall = made, levels, 1.0
+        spread = np.unique(np.linspace(0, max(levels.size - 1, 0), GROWN).astype(np.int64))
+        asked = np.union1d(targets, levels[spread[: levels.size]])
+        self._watched = np.union1d(made.reach * np.sqrt(np.linspace(0.05, 1 - 1e-6, GROWN)), asked[asked <= made.reach + REACH])
         self._paths: dict[Path, int] = {}
         self._solved, self._units, self._path = (
             np.zeros(0),
@@ -57,8 +62,7 @@ class Growth:
         at one price vector are a start at the next. In the end only policies are kept that are cheapest for something at or
         near some price vector looked at.
         """
-        made = self.made
-        self.shortfall = 0.0
+        made, most = self.made, 0.0
         for row in prices:
             pool = Pool(made.market, made.rules, made.steps, row, self._watched)
             held, known = self._cost(row), list(self._paths)
@@ -67,7 +71,7 @@ class Growth:
             improve(pool, made.searched, DETAIL, made.tolerance)
             before = held[0]  # not the pool's at first: it also has what of a path is not held any more
             saved = 1.0 - np.divide(pool.cost, before, out=np.ones_like(before), where=np.isfinite(before) & (before > 0))
-            self.shortfall = max(self.shortfall, float(saved.max()))
+            most = max(most, float(saved.max()))
             for path in pool.held():
                 if path not in self._paths:
                     self._add(path)
@@ -76,6 +80,27 @@ class Growth:
         kept = np.flatnonzero(self._on_hull | self._serves.any(axis=0))
         self._solved, self._units, self._path = self._solved[kept], self._units[kept], self._path[kept]
         self._on_hull, self._serves = self._on_hull[kept], self._serves[:, kept]
+        return most
+
+    def bound(self, prices: FloatArray, work: float = 1e10) -> float:
+        """The largest share by which any policy is cheaper than those held, at each of R price vectors (R, M), at most.
+
+        work : spent on each, see `give_away_bound`.
+
+        Notes
+        -----
+        See `give_away_bound`: of more providers than it can bound the share is 1.
+        """
+        made, self.shortfall = self.made, 0.0
+        order = np.argsort(self._solved, kind="stable")
+        every = ProductionSet(solved=self._solved[order], units=self._units[order], levels=self._watched)
+        for row in prices:
+            cost, policy = (found[0] for found in every.cost(self._watched, row[None]))
+            known = np.isfinite(cost)
+            units = np.where(known[:, None], every.units[policy], np.inf)
+            held = PerLevel(paths=((),) * cost.size, units=units, cost=cost)
+            least = give_away_bound(made.market, made.rules, made.steps, made.access, row, self._watched, held, work)
+            self.shortfall = max(self.shortfall, float(np.max(1.0 - least[known] / cost[known], initial=0.0)))
         return self.shortfall
 
     def found(self, levels: FloatArray | None = None) -> ProductionSet:

@@ -124,9 +124,8 @@ def build(
     usable = bought if len(bought) <= ON_GRID else tuple(i for i in bought if listed[i].at.size)
     if len(usable) <= ON_GRID:
         return grid_technology(market, terms, listed, usable, points=points, tolerance=tolerance, levels=levels)
-    sizes = [listed[i].at.size + 1 for i in usable]
-    if math.prod(sizes) * (len(usable) + ON_GRID) <= MAX_NODES * 2 * ON_GRID and (points is None or max(sizes) <= points):
-        return grid_technology(market, terms, listed, usable, points=max(max(sizes), 2))
+    if fits_grid([listed[i] for i in usable], points):
+        return exact_technology(market, terms, listed, usable)
     return wide(market, terms, listed, bought, points=points, tolerance=tolerance, levels=levels)
 
 
@@ -138,6 +137,17 @@ def _two(
     if math.prod(sizes) <= effort.table:
         return grid_technology(market, terms, listed, bought, points=max(*sizes, 2))
     return exact_pair(market, terms, listed, bought, effort.exact_pair)
+
+
+def fits_grid(listed: Sequence[Steps], points: int | None) -> bool:
+    """Whether every step of some providers fits one product grid, of at most so many `points` of each."""
+    sizes = [steps.at.size + 1 for steps in listed]
+    return math.prod(sizes) * (len(sizes) + ON_GRID) <= MAX_NODES * 2 * ON_GRID and (points is None or max(sizes) <= points)
+
+
+def exact_technology(market: Market, terms: Rules, listed: tuple[Steps, ...], bought: tuple[int, ...]) -> Technology:
+    """The product grid of every step of some providers, on which an optimum is the optimum."""
+    return grid_technology(market, terms, listed, bought, points=max(2, *(listed[i].at.size + 1 for i in bought)))
 
 
 def schedules(made: Production, prices: FloatArray, levels: FloatArray) -> PerLevel:

@@ -146,7 +146,8 @@ def test_a_certificate_bounds_every_deviation_tried_and_is_not_loose(regime: str
 
         dense = np.concatenate([np.geomspace(0.4, 5.0, 4001), rng.uniform(0.4, 5.0, 1000)])
         assert earned(dense).max() <= found.epsilon * (1 + 1e-9) + 1e-12
-        assert earned(np.array([found.price]))[0] == pytest.approx(found.gain, rel=1e-6, abs=1e-12)
+        attained = earned(found.price * np.array([1.0, 1 - 1e-9])).max()  # it may stand at a cliff: just below it then
+        assert attained == pytest.approx(found.gain, rel=1e-6, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
