@@ -62,7 +62,7 @@ ISSUED = {
     "policies_added", "rounds",
 }  # fmt: skip
 """What every regime must have, whatever else is documented."""
-OF_MANY = {"completion", "drawn_together"}
+OF_MANY = {"completion", "drawn_together", "correlation"}
 """What only games of more than two providers have: see tests/game/test_many_players.py."""
 
 
