@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from eqsolver.logs._records import LogOptions
 
 if TYPE_CHECKING:
-    from eqsolver.logs._attempts import formats, is_foreign, read_attempts
+    from eqsolver.logs._attempts import check_output, formats, is_foreign, read_attempts, write
     from eqsolver.logs._audit import audit, price_lines, problem_sets
     from eqsolver.logs._cells import Cells, cells, histogram
-    from eqsolver.logs._write import check_output, write
 
 __all__ = [
     "Cells",
@@ -32,14 +31,14 @@ _LATER = {
     "Cells": "_cells",
     "audit": "_audit",
     "cells": "_cells",
-    "check_output": "_write",
+    "check_output": "_attempts",
     "formats": "_attempts",
     "histogram": "_cells",
     "is_foreign": "_attempts",
     "price_lines": "_audit",
     "problem_sets": "_audit",
     "read_attempts": "_attempts",
-    "write": "_write",
+    "write": "_attempts",
 }
 """What needs a database or numpy is imported when it is first asked for."""
 
