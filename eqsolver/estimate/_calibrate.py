@@ -71,7 +71,6 @@ class Calibration:
         largest; nan if nowhere.
     price_error : by how much prices would have to be off to change as much what consumers gain, each provider alone on sale and
         all together at prices around the posted ones: root mean square over consumers' values, in the worst of these cases.
-    met : every goal holds. A margin that exists nowhere counts as met.
     """
 
     market: Market
@@ -81,7 +80,6 @@ class Calibration:
     margin_error_mean: float
     margin_error_worst: float
     price_error: float
-    met: bool
     goals: Goals
     seed: int
 
@@ -89,6 +87,22 @@ class Calibration:
     def classes(self) -> int:
         """K, the number of classes."""
         return len(self.market.weights)
+
+    @property
+    def holds(self) -> dict[str, bool]:
+        """Whether each goal is met; a margin that exists nowhere counts as met."""
+        goals, judged = self.goals, math.isfinite(self.margin_error_mean)
+        return {
+            "pass": max(self.pass_error.values()) <= goals.pass_error,
+            "margins": not judged
+            or (self.margin_error_mean <= goals.margin_mean and self.margin_error_worst <= goals.margin_worst),
+            "what consumers gain": self.price_error <= goals.prices,
+        }
+
+    @property
+    def met(self) -> bool:
+        """Every goal is met."""
+        return all(self.holds.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -329,9 +343,6 @@ def _judged(
         max((float(e.max()) for e in errors), default=math.nan),
     )
     off = max(price_error(mine, w.play) for mine, w in zip(play, watch, strict=True))
-    met = max(pass_error) <= goals.pass_error and off <= goals.prices
-    if errors:
-        met = met and mean <= goals.margin_mean and worst <= goals.margin_worst
     return Calibration(
         market=made,
         pass_error=dict(zip(made.names, pass_error, strict=True)),
@@ -340,7 +351,6 @@ def _judged(
         margin_error_mean=mean,
         margin_error_worst=worst,
         price_error=off,
-        met=met,
         goals=goals,
         seed=seed,
     )

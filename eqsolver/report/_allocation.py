@@ -107,6 +107,10 @@ def _margins(found: RobustAllocation, chosen: Choice, nominal: Choice, console: 
                 "in a scenario left out, mean by weight",
                 [DASH if one is None else percent(float(weights @ one.paid)) for one in left],
             ),
+            (
+                "  the same, losses counted as zero",
+                [DASH if one is None else percent(float(weights @ np.maximum(one.paid, 0.0))) for one in left],
+            ),
             ("  mean loss below zero, by weight", [DASH if one is None else percent(one.shortfall(weights)) for one in left]),
             (
                 "  mean loss below zero, each scenario alike",

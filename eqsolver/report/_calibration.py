@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from eqsolver.estimate import Calibration, Judged
 from eqsolver.market import Market, Population
 
@@ -18,9 +20,23 @@ def fit_lines(fit: Calibration, logs: Market) -> list[str]:
         *_margin_lines(fit),
         "Consumers gain, from each provider alone and from all as prices move, what they would if prices were off by at most "
         f"{100 * fit.price_error:.1f} % (root mean square over values; goal {100 * fit.goals.prices:g}).",
-        "Every goal is met." if fit.met else "NOT every goal is met: more classes may help.",
+        goals_line(fit.holds),
         *_assumptions(fit.market),
     ]
+
+
+def goals_line(holds: Mapping[str, bool]) -> str:
+    """Which goals are met and which are missed.
+
+    Examples
+    --------
+    >>> goals_line({"pass": True, "margins": True, "what consumers gain": False})
+    'Goals met: pass, margins. Missed: what consumers gain; more classes may help.'
+    """
+    met, missed = ([goal for goal, holds_ in holds.items() if holds_ is wanted] for wanted in (True, False))
+    if not missed:
+        return "Every goal is met."
+    return f"Goals met: {', '.join(met) or 'none'}. Missed: {', '.join(missed)}; more classes may help."
 
 
 def _margin_lines(fit: Calibration) -> list[str]:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 LEVELS_SHOWN = 11
 BLOCKS_SHOWN = 4
+SMALLEST_SHARE = 1e-5
+"""Smaller shares are printed as less than 0.001 %."""
 ROUNDS_SHOWN = 7
 
 TITLES = {
@@ -143,7 +145,8 @@ class _Page:
         gap = solution.schedule.gap[np.isfinite(solution.schedule.gap)]
         if gap.size and not solution.exact:
             most = float(gap.max())
-            self.line(f"  Largest gap: no other schedule saves more than {_bound(most)} % of a schedule's cost at any level.")
+            bound = _bound(most) if most < SMALLEST_SHARE else f"at most {_bound(most)}"
+            self.line(f"  Largest gap: another schedule could save {bound} % of a schedule's cost, at any level.")
         points = " x ".join(f"{number:,}" for number in solution.grid)
         if solution.exact:
             self.line(f"  Grid: exact, every step of every provider is one of its {points} points; the schedules' gap is 0.")
@@ -359,7 +362,7 @@ def print_segments(names: Sequence[str], found: Mapping[str, Segmentation], cons
 
 def _bound(share: float) -> str:
     """A small share in percent, two digits: what is smaller than anybody cares for is said to be."""
-    return "0" if share == 0 else "less than 0.001" if share < 1e-5 else f"{100 * share:.2g}"
+    return "0" if share == 0 else "less than 0.001" if share < SMALLEST_SHARE else f"{100 * share:.2g}"
 
 
 def _mean(values: FloatArray) -> float:
