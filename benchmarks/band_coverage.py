@@ -30,12 +30,22 @@ from eqsolver.posted._bootstrap import bands, followed
 from eqsolver.posted._cross_fit import cross_fit, paid
 from eqsolver.posted._distillation import band as ends
 from eqsolver.robust import margins_matrix
-from eqsolver.technology import Cascade, all_steps, best_cascades, build, evaluate, levels_below, offered_reach, rules
+from eqsolver.technology import (
+    Cascade,
+    all_steps,
+    best_cascades,
+    build,
+    evaluate,
+    levels_below,
+    offered_reach,
+    positions,
+    rules,
+)
 
 MODELS = Path(__file__).parents[1] / "models"
 SIZES = (200, 445)
 LEVELS = np.array([0.705, 0.725, 0.745])
-CASCADE = [("gpt5mini", 0.101), ("deepseek", 0.899)]
+CASCADE = [("gpt5mini", 0.101), ("deepseek", 0.898)]
 
 
 @dataclass
@@ -108,8 +118,8 @@ def of_solve(tallies: Tallies, problems: int, markets: int, seed: int, attempts:
         for name, one, part, band in zip(("fixed", "fitted"), (fixed, fitted), parts, spread, strict=True):
             truth = true_margin(one)
             for k, level in enumerate(LEVELS):
+                at = f"{name} cascade at {100 * level:.1f} %"
                 if np.isfinite(price[k]):
-                    at = f"{name} cascade at {100 * level:.1f} %"
                     tallies.setdefault((label, f"margin of a {at}", problems), Tally()).add(truth[k], *band.margin[:, k])
                 if name == "fixed" and part[k]:
                     solved, cost = followed(whole, part[k], population.prices, population.weights[:, None])[:, -1, 0]
@@ -136,11 +146,11 @@ def of_cross_fits(tallies: Tallies, problems: int, markets: int, seed: int) -> N
 
 
 def of_distill(tallies: Tallies, problems: int, markets: int, seed: int) -> None:
-    """Mean margins of two students with their teacher, thresholds as fitted, and the slope against tokens."""
+    """Mean margins of three students with their teacher, thresholds as fitted, and the slope against tokens."""
     family = load(MODELS / "swebench-distillation.toml")
     teacher = next(p.name for p in family.providers if p.distillation_tokens is None)
     students = sorted((p for p in family.providers if p.name != teacher), key=lambda p: p.distillation_tokens or 0.0)
-    population = family.restrict([teacher, students[0].name, students[-1].name])
+    population = family.restrict([teacher, students[0].name, students[2].name, students[-1].name])
     rng = np.random.default_rng((seed, problems, 2))
     terms = rules(population)
     for market in range(markets):
@@ -153,13 +163,14 @@ def of_distill(tallies: Tallies, problems: int, markets: int, seed: int) -> None
             levels = levels_below(float(steps[0].profile(pair.weights).solved[-1]), 0.1, 100)
             price = offers(pair, steps, levels, selling=[0]).market_price
             order = pair.positions(student.order, "order")
-            cost = evaluate(pair, terms, steps, Cascade(order=order, thresholds=student.thresholds), levels).cost
+            path = positions(terms, steps, list(zip(order, student.thresholds, strict=True)))
+            cost = evaluate(pair, terms, steps, Cascade(order=order, thresholds=tuple(b for _, b in path)), levels).cost
             truth.append(float(np.maximum(1.0 - cost / price, 0.0).mean()))
             tally = tallies.setdefault(("distill", f"mean margin of {student.name}", problems), Tally())
             tally.add(truth[-1], *ends(student.mean_margins))
         x = np.log([one.tokens or np.nan for one in found.students])
         tally = tallies.setdefault(("distill", "slope per ln(tokens)", problems), Tally())
-        tally.add((truth[1] - truth[0]) / (x[1] - x[0]), *ends(found.fit.slopes))
+        tally.add(float(np.polyfit(x, truth, 1)[0]), *ends(found.fit.slopes))
 
 
 def of_learn(tallies: Tallies, problems: int, markets: int, seed: int) -> None:
@@ -234,10 +245,10 @@ class Part:
 PARTS = {
     "solve": Part(run=of_solve),
     "solve-logs": Part(run=functools.partial(of_solve, attempts=20), share=0.25),
-    "cross-fits": Part(run=of_cross_fits, share=0.25),
+    "cross-fits": Part(run=of_cross_fits, share=0.1),
     "distill": Part(run=of_distill, share=0.25),
-    "learn": Part(run=of_learn, share=0.25),
-    "radius": Part(run=of_radius, share=0.25),
+    "learn": Part(run=of_learn, share=0.05),
+    "radius": Part(run=of_radius, share=0.1),
     "game": Part(run=of_game, share=0.1),
 }
 
