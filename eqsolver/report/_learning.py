@@ -32,6 +32,7 @@ def print_learning(found: Learning, console: Console) -> None:
         show(console, f"Margin in the evaluation domain, %, over {counted(options['resamples'], 'exploration')}", key, groups)
         error = max(float(np.nanmax(curve.standard_error, initial=0.0)) for curve in found.curves)
         say(console, f"  Standard error of a mean: at most {percent(error)} points.", "dim")
+        say(console, "  5-95 %: over explorations of these logs; the luck of the logs themselves is not in these bands.", "dim")
         say(console, "")
         say(
             console,

@@ -38,8 +38,9 @@ def placed(rules: Rules, steps: Sequence[Steps], cascade: Cascade) -> Cascade:
 
 
 def allotted(rules: Rules, steps: Sequence[Steps], cascade: Cascade) -> Cascade:
-    """A cascade given by positions, by allotments that buy the same."""
-    return Cascade(order=cascade.order, thresholds=tuple(b for _, b in allotments(rules, steps, cascade.path)))
+    """A cascade given by positions, by allotments that buy the same, of the providers that it buys from."""
+    bought = [(i, b) for i, b in allotments(rules, steps, cascade.path) if b > 0]
+    return Cascade(order=tuple(i for i, _ in bought), thresholds=tuple(b for _, b in bought))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

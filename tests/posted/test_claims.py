@@ -325,3 +325,16 @@ def cheapest_prefix(by_luck: Tiny, policy: Policy, names: tuple[str, ...], level
                 return units
         done.append((i, Fraction(threshold)))
     return None
+
+
+def test_a_cascade_names_only_providers_that_it_buys_from() -> None:
+    """The second provider is dearer and never better, so no cascade buys from it."""
+    good = Provider(name="good", odds=Geometric(success=[0.5, 0.25]), spend=[1.0, 1.0])
+    poor = Provider(name="poor", odds=Geometric(success=[0.25, 0.0]), spend=[3.0, 3.0])
+    market = Market(name="m", providers=(poor, good), weights=[0.5, 0.5], max_budget=6.0, max_attempts=6)
+    found = solve(market, allot="attempts", levels=[0.5, 0.7])
+    told = found.to_dict()["cascade"]
+    assert told["order"] == ["good"]
+    assert all(threshold > 0 for threshold in told["thresholds"])
+    given = solve(market, allot="attempts", levels=[0.5], evaluated=[("good", 4), ("poor", 0)]).to_dict()["evaluated"]
+    assert given["order"] == ["good", "poor"], "as asked for"
