@@ -15,6 +15,8 @@ from tiny_markets import RULES, WEIGHTS, markets, providers
 
 from eqsolver.market import Arbitrageur, Geometric, Market, Policy, Provider
 from eqsolver.posted import Solution, solve
+from eqsolver.technology import Cascade, all_steps, rules
+from eqsolver.technology._evaluate import allotted
 
 LEVELS = np.linspace(0.05, 1.0, 20)
 PRICE = st.sampled_from([0.25, 0.5, 0.8, 1.0, 1.3, 2.0, 4.0])
@@ -328,13 +330,13 @@ def cheapest_prefix(by_luck: Tiny, policy: Policy, names: tuple[str, ...], level
 
 
 def test_a_cascade_names_only_providers_that_it_buys_from() -> None:
-    """The second provider is dearer and never better, so no cascade buys from it."""
+    """A threshold of 0 buys nothing; a cascade that was asked for is told as it was."""
     good = Provider(name="good", odds=Geometric(success=[0.5, 0.25]), spend=[1.0, 1.0])
     poor = Provider(name="poor", odds=Geometric(success=[0.25, 0.0]), spend=[3.0, 3.0])
     market = Market(name="m", providers=(poor, good), weights=[0.5, 0.5], max_budget=6.0, max_attempts=6)
-    found = solve(market, allot="attempts", levels=[0.5, 0.7])
-    told = found.to_dict()["cascade"]
-    assert told["order"] == ["good"]
-    assert all(threshold > 0 for threshold in told["thresholds"])
-    given = solve(market, allot="attempts", levels=[0.5], evaluated=[("good", 4), ("poor", 0)]).to_dict()["evaluated"]
-    assert given["order"] == ["good", "poor"], "as asked for"
+    asked = [("poor", 0), ("good", 4)]
+    found = solve(market, allot="attempts", levels=[0.5], evaluated=asked)
+    assert found.to_dict()["evaluated"]["order"] == ["poor", "good"]
+    terms = rules(market, allot="attempts")
+    told = allotted(terms, all_steps(market, terms), Cascade(order=(0, 1), thresholds=(0.0, 4.0)))
+    assert (told.order, told.thresholds) == ((1,), (4.0,))
