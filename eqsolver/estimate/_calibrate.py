@@ -20,6 +20,7 @@ from eqsolver.estimate._misfit import Evidence, Misfit
 from eqsolver.estimate._play import Purchases, price_error, purchases
 from eqsolver.estimate._weights import DROPPED
 from eqsolver.market import Geometric, Market, Sampled
+from eqsolver.technology import rules
 
 SIZES = (12, 14, 16)
 """Numbers of classes tried, in sixteenths of the most allowed: no more classes than the goals need."""
@@ -191,7 +192,8 @@ def calibrate(
         market, providers=tuple(replace(p, spend=w) for p, w in zip(market.providers, spend, strict=True)), max_budget=1.0
     )
     watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
-    evidence = Evidence.of(logs, spend, market.weights, 1.0, sold_from(watch, len(logs)))
+    largest = rules(inside, overrun="finish").largest_position
+    evidence = Evidence.of(logs, spend, market.weights, largest, sold_from(watch, len(logs)))
     sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
     first = (
         group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single)

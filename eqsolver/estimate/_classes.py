@@ -13,6 +13,7 @@ from eqsolver._base import BoolArray, FloatArray, IntArray
 from eqsolver.estimate._policies import curve
 from eqsolver.estimate._weights import PassRows
 from eqsolver.market import Geometric, Sampled
+from eqsolver.technology import FIRST
 
 POINTS = 4000
 """Budgets, per provider and market, at which pass curves are compared."""
@@ -110,16 +111,19 @@ ODDS = (1e-6, 1 - 1e-6)
 def compared_budgets(
     odds: Sampled | Geometric, spend: FloatArray, weights: FloatArray, max_budget: float, points: int = POINTS
 ) -> FloatArray:
-    """Budgets up to the cap at which a pass curve is followed: every step if they fit in `points`, else the first attempts
-    and budgets between which pass changes little."""
+    """Budgets up to the cap at which a pass curve is followed, positions under `finish`, `FIRST` the first of them.
+
+    Every step if they fit in `points`, else the first attempts and budgets between which pass changes little.
+    """
     k = np.arange(1, _ATTEMPTS + 1)
-    b = np.unique(np.append((spend[:, None] * k).ravel(), np.geomspace(min(spend.min(), max_budget), max_budget, POINTS)))
+    spaced = np.geomspace(min(spend.min(), max_budget), max_budget, POINTS)
+    b = np.unique(np.concatenate([[FIRST], (spend[:, None] * k).ravel(), spaced]))
     b = b[b <= max_budget]
     if b.size > points:
         solved = weights @ (1 - curve(odds, spend, b)[0])
         rise = np.sqrt(np.maximum(np.diff(solved, prepend=0.0), 0.0))
         running = np.cumsum(rise + rise.mean() * 0.05)
-        b = b[np.unique(np.searchsorted(running, np.linspace(0, running[-1], points)).clip(0, b.size - 1))]
+        b = b[np.unique(np.append(0, np.searchsorted(running, np.linspace(0, running[-1], points)).clip(0, b.size - 1)))]
     return np.unique(np.append(b, max_budget))
 
 
@@ -200,9 +204,9 @@ def largest_pass_error(
 ) -> float:
     """A bound on the difference of two pass curves over every budget from 0 to the cap, tight where all steps are compared.
 
-    Both rise, so between two budgets each stays between its value at the first and that just below the second.
+    Both rise from `FIRST` on, so between two budgets each stays between its value at the first and that just below the second.
     """
-    b = np.append(0.0, _compared(odds, spend, weights, classes, i, max_budget))
+    b = _compared(odds, spend, weights, classes, i, max_budget)
     (at, below), (own, own_below) = (
         [q @ (1 - curve(o, w, x)[0]) for x in (b, b[1:] * (1 - _BELOW))]
         for o, w, q in ((odds, spend, weights), (classes.odds[i], classes.spend[i], classes.weights))

@@ -98,7 +98,7 @@ def cheapest(market: Market, levels: FloatArray, max_budget: float, points: int 
             if asked < price[level]:
                 price[level], offers[level] = asked, ((i, float(profile.at[at[level]])),)
     few = None if len(market.providers) == 2 else min(points, int(MAX_NODES ** (1 / len(market.providers))))
-    made = technology(market, max_budget=max_budget, points=few)
+    made = technology(market, overrun="finish", max_budget=max_budget, points=few)
     found = schedules(made, market.prices, levels)
     return Best(price=price, cost=np.minimum(found.cost, price), offers=tuple(offers), schedules=found.paths)
 
@@ -110,4 +110,4 @@ def profiles(market: Market, max_budget: float) -> list[Profile]:
 
 def listed_steps(market: Market, max_budget: float) -> tuple[Steps, ...]:
     """By provider, the attempts it makes up to the cap."""
-    return tuple(all_steps(market, rules(market, max_budget=max_budget)))
+    return tuple(all_steps(market, rules(market, overrun="finish", max_budget=max_budget)))

@@ -63,7 +63,7 @@ def stalls(market: Market, max_budget: float) -> tuple[Stall, ...]:
         matter = (u[1:] >= LEAST * u[-1]) & (u[1:] <= MOST * u[-1])
         if matter.any() and slope[matter][-1] > 0:
             lowest = max(float(slope[matter][0]), float(slope[slope > 0][0]))
-            values = BEYOND * np.geomspace(lowest, slope[matter][-1], VALUES)
+            values = np.unique(BEYOND * np.geomspace(lowest, slope[matter][-1], VALUES))
             found.append(Stall(sellers=sellers, prices=prices, values=values))
     return tuple(found)
 
