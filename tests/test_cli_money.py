@@ -340,3 +340,17 @@ def test_under_finish_every_level_below_one_attempt_costs_one_attempt(specificat
     assert found["schedule"]["mixed_buy_cost"][0] == pytest.approx(float(mixed))
     assert mixed < 0.02, "buying nothing 24 times in 25"
     assert found["cascade_per_level"]["thresholds"][0][0] > 0
+
+
+def test_calibrate_writes_what_failed_attempts_cost_where_logs_tell(logs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "classes.toml"
+    done = run("calibrate", logs, "-o", out, "--max-budget", "0.5", "--classes", "6", "--rounds", "1", "--quiet")
+    assert done.exit_code in (0, 1), done.output
+    classes = tomllib.loads(out.read_text())["classes"]
+    assert all({"mean_cost", "mean_cost_failed"} <= set(entry) for entry in classes)
+    market, fitted = load(logs), load(out)
+    for given, made in zip(market.providers, fitted.providers, strict=True):
+        solved = market.weights * given.odds.mean  # what successes cost in all, over what as many failures would
+        share = (solved @ given.spend) / (solved @ given.spend_if_failed)
+        np.testing.assert_allclose(made.spend / made.spend_if_failed, share, rtol=1e-9)
+        assert share < 1, "failures cost more in these logs"

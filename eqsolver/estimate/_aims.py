@@ -171,7 +171,9 @@ class Aim:
     weight: FloatArray
     policies: Policies
 
-    def rows(self, odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray]) -> FloatArray:
+    def rows(
+        self, odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray], premium: Sequence[FloatArray | float]
+    ) -> FloatArray:
         """(N, (2 + M) P) on N problems of the whole market: cost net of what solving more would cost, solved, and what each
         provider is paid; in errors that count as one.
 
@@ -179,7 +181,8 @@ class Aim:
         order, by just its error, whatever the others.
         """
         wanted = self.wanted
-        solved, taken = self.policies.on([odds[i] for i in self.positions], [spend[i] for i in self.positions])
+        own = self.positions
+        solved, taken = self.policies.on([odds[i] for i in own], [spend[i] for i in own], [premium[i] for i in own])
         paid = [m * units for m, units in zip(wanted.prices.T, taken, strict=True)]
         scale = self.weight / (COST_ERROR * wanted.cost)
         net = (sum(paid) - wanted.slope * solved) * scale

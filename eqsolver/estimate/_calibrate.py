@@ -187,13 +187,14 @@ def calibrate(
         raise UsageError(f"teacher {teacher!r}: the market needs it and a student beside it; it has {', '.join(market.names)}")
     tell = progress or (lambda line: None)
     tell("cheapest policies of the logs")
-    spend = [p.spend / cap for p in market.providers]
-    inside = replace(
-        market, providers=tuple(replace(p, spend=w) for p, w in zip(market.providers, spend, strict=True)), max_budget=1.0
-    )
+    if free := [p.name for p in market.providers if p.free]:
+        raise UsageError(f"market {market.name!r}: {', '.join(free)} is free; calibration is of what attempts cost")
+    spend = [p.spend_if_failed / cap for p in market.providers]
+    premium = [p.spend / p.spend_if_failed for p in market.providers]
+    inside = replace(market, providers=tuple(p.costs_scaled(1 / cap) for p in market.providers), max_budget=1.0)
     watch = [watched(inside, names, 1.0) for names in groups(market, teacher)]
     largest = rules(inside, overrun="finish").largest_position
-    evidence = Evidence.of(logs, spend, market.weights, largest, sold_from(watch, len(logs)))
+    evidence = Evidence.of(logs, spend, market.weights, largest, sold_from(watch, len(logs)), premium)
     sizes = sorted({max(1, least, math.ceil(classes * part / SIZES[-1])) for part in SIZES})
     first = (
         group_classes(logs, spend, market.weights, 1.0, sizes[0], single=single)
@@ -205,10 +206,11 @@ def calibrate(
     tolerance = PRESSED * goals.pass_error
 
     def look(fitted: Fitted) -> _Round:
-        part = _specification(inside, fitted.classes, 1.0)
+        part = _specification(inside, fitted.classes, 1.0, evidence.mean_premium)
         found = [cheapest(part.restrict(w.logs.names), w.levels, 1.0) for w in watch]
         play = [[purchases(part.restrict(w.logs.names), place, 1.0) for place in w.stalls] for w in watch]
-        made = _judged(_specification(market, fitted.classes, cap), evidence, fitted.classes, watch, found, play, goals, seed)
+        whole = _specification(market, fitted.classes, cap, evidence.mean_premium)
+        made = _judged(whole, evidence, fitted.classes, watch, found, play, goals, seed)
         tell(
             f"{made.classes} classes: pass within {100 * max(made.pass_error.values()):.2f} points, margins within "
             f"{100 * made.margin_error_mean:.2f} on average and {100 * made.margin_error_worst:.2f} at worst, "
@@ -263,7 +265,7 @@ def _classes_of(start: Market, market: Market, cap: float) -> Classes:
     return Classes(
         weights=start.weights,
         success=np.stack([o.success for o in odds]),
-        spend=np.stack([p.spend for p in sellers]) / cap,
+        spend=np.stack([p.spend_if_failed for p in sellers]) / cap,
     )
 
 
@@ -313,11 +315,19 @@ def _sharpened(
     ]
 
 
-def _specification(market: Market, fit: Classes, cap: float) -> Market:
-    """A market by classes whose costs are in units of the cap."""
+def _specification(market: Market, fit: Classes, cap: float, premium: Sequence[float]) -> Market:
+    """A market by classes whose costs of failed attempts are in units of the cap; a success costs `premium` times as much.
+
+    Both costs are stated where the logs have both.
+    """
     providers = tuple(
-        replace(provider, odds=Geometric(success=p), spend=cap * w)
-        for provider, p, w in zip(market.providers, fit.success, fit.spend, strict=True)
+        replace(
+            provider,
+            odds=Geometric(success=p),
+            spend=cap * w if provider.spend_failed is None else more * cap * w,
+            spend_failed=None if provider.spend_failed is None else cap * w,
+        )
+        for provider, p, w, more in zip(market.providers, fit.success, fit.spend, premium, strict=True)
     )
     return replace(market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={})
 

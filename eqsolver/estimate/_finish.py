@@ -40,8 +40,8 @@ class Finish:
 
     pass_error, margin_error : the goals, shares; that of the mean margin is judged, but is no part of the programs. passes :
     (B, K) pass of every class at every step of a provider, one provider after the other. solved : (B,) of the logs. at_cap :
-    (M, K), which is to stay as it is. seen, known : per watched market, what policies solve and cost by class, and which were
-    ever cheapest at which level; these two grow with what is learned.
+    (M, K), which is to stay as it is. premium : by provider, see `curve`. seen, known : per watched market, what policies solve
+    and cost by class, and which were ever cheapest at which level; these two grow with what is learned.
     """
 
     classes: Classes
@@ -51,6 +51,7 @@ class Finish:
     passes: FloatArray
     solved: FloatArray
     at_cap: FloatArray
+    premium: Sequence[float]
     seen: list[dict[tuple[Block, ...], tuple[FloatArray, FloatArray]]] = field(repr=False)
     known: list[set[tuple[int, tuple[Block, ...]]]] = field(repr=False)
 
@@ -71,6 +72,7 @@ class Finish:
             passes=np.vstack(passes),
             solved=np.concatenate(solved),
             at_cap=np.stack(at_cap),
+            premium=evidence.mean_premium,
             seen=[{} for _ in watch],
             known=[set(_listed(market.best)) for market in watch],
         )
@@ -151,9 +153,9 @@ class Finish:
         market, seen = self.watch[n], self.seen[n]
         new = sorted({path for _, path in pairs if path not in seen})
         if new:
-            odds, spend = self.classes.odds, self.classes.spend
-            solves, taken = policies(new, len(market.positions)).on(
-                [odds[i] for i in market.positions], [spend[i] for i in market.positions]
+            own, classes = market.positions, self.classes
+            solves, taken = policies(new, len(own)).on(
+                [classes.odds[i] for i in own], [classes.spend[i] for i in own], [self.premium[i] for i in own]
             )
             costs = sum(m * units for m, units in zip(market.logs.prices, taken, strict=True))
             seen.update((path, (solves[:, p].copy(), costs[:, p].copy())) for p, path in enumerate(new))

@@ -25,12 +25,14 @@ BLOCK = 500
 class Evidence:
     """Logs of M providers on N problems.
 
-    weights : (N,). cap : money. budgets : M arrays, where pass is followed. sold_from : (M,) the least budget at which a
-    provider's offer is the price of a judged level. near : (N, ...) the problems most like each.
+    odds, spend, premium : by provider, see `curve`. weights : (N,). cap : the largest position. budgets : M arrays, where pass
+    is followed. sold_from : (M,) the least budget at which a provider's offer is the price of a judged level. near : (N, ...)
+    the problems most like each.
     """
 
     odds: Sequence[Sampled]
     spend: Sequence[FloatArray]
+    premium: Sequence[FloatArray]
     weights: FloatArray
     cap: float
     budgets: Sequence[FloatArray]
@@ -39,19 +41,34 @@ class Evidence:
 
     @staticmethod
     def of(
-        odds: Sequence[Sampled], spend: Sequence[FloatArray], weights: FloatArray, cap: float, sold_from: FloatArray
+        odds: Sequence[Sampled],
+        spend: Sequence[FloatArray],
+        weights: FloatArray,
+        cap: float,
+        sold_from: FloatArray,
+        premium: Sequence[FloatArray] | None = None,
     ) -> Evidence:
-        """Follow pass where it rises."""
+        """Follow pass where it rises. premium : default 1, attempts that fail and that succeed cost the same."""
         budgets = [both_sides(compared_budgets(o, w, weights, cap, FOLLOWED)) for o, w in zip(odds, spend, strict=True)]
         return Evidence(
             odds=odds,
             spend=spend,
+            premium=[np.ones_like(w) for w in spend] if premium is None else premium,
             weights=weights,
             cap=cap,
             budgets=budgets,
             sold_from=sold_from,
             near=neighbours(odds, spend, cap),
         )
+
+    @property
+    def mean_premium(self) -> list[float]:
+        """By provider, the one premium of all classes that makes what successes cost in all what it is in the logs."""
+        found = []
+        for o, w, more in zip(self.odds, self.spend, self.premium, strict=True):
+            paid = self.weights * o.mean * w
+            found.append(float(paid @ more / paid.sum()) if paid.sum() > 0 else 1.0)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,12 +87,12 @@ class Misfit:
     @staticmethod
     def of(evidence: Evidence, aims: Sequence[Aim], *, tolerance: float, price: float) -> Misfit:
         """Take what policies solve and cost from the logs."""
-        target = evidence.weights @ _rows(evidence.odds, evidence.spend, evidence, aims)
+        target = evidence.weights @ _rows(evidence.odds, evidence.spend, evidence.premium, evidence, aims)
         return Misfit(evidence=evidence, aims=aims, tolerance=tolerance, price=price, target=target)
 
     def rows(self, classes: Classes) -> FloatArray:
         """(K, R) of classes: policies, and pass."""
-        return _rows(classes.odds, list(classes.spend), self.evidence, self.aims)
+        return _rows(classes.odds, list(classes.spend), self.evidence.mean_premium, self.evidence, self.aims)
 
     def passes(self, classes: Classes, held: Sequence[FloatArray], *, exactly: bool) -> tuple[PassRows, ...]:
         """Pass by class at the budgets that are followed, those held and those where classes jump, or at every step."""
@@ -126,9 +143,13 @@ class Misfit:
 
 
 def _rows(
-    odds: Sequence[Sampled | Geometric], spend: Sequence[FloatArray], evidence: Evidence, aims: Sequence[Aim]
+    odds: Sequence[Sampled | Geometric],
+    spend: Sequence[FloatArray],
+    premium: Sequence[FloatArray | float],
+    evidence: Evidence,
+    aims: Sequence[Aim],
 ) -> FloatArray:
-    columns = [aim.rows(odds, spend) for aim in aims]
+    columns = [aim.rows(odds, spend, premium) for aim in aims]
     for o, w, b in zip(odds, spend, evidence.budgets, strict=True):
         columns.append((1 - curve(o, w, b)[0]) / (SOLVED_ERROR * np.sqrt(max(b.size / WORTH, 1.0))))
     return np.hstack(columns)

@@ -75,7 +75,9 @@ def purchases(market: Market, stall: Stall, max_budget: float) -> Purchases:
     best = gain.argmax(axis=1)
     chosen = tuple(paths[at] if gain[k, at] > 0 else () for k, at in enumerate(best))
     _, taken = policies(chosen, len(market.providers)).on(
-        [p.odds for p in market.providers], [p.spend for p in market.providers]
+        [p.odds for p in market.providers],
+        [p.spend_if_failed for p in market.providers],
+        [p.spend / p.spend_if_failed for p in market.providers],
     )
     return Purchases(
         paths=chosen,

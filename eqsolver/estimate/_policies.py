@@ -13,16 +13,24 @@ from eqsolver.market import Geometric, Odds
 from eqsolver.technology import Block, Timing, expected_tries, survival
 
 
-def curve(odds: Odds, spend: FloatArray, budgets: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(N, J) survival S and expected spend F of positions under `finish`: calibration is by the default rule."""
+def curve(
+    odds: Odds, spend: FloatArray, budgets: FloatArray, premium: FloatArray | float = 1.0
+) -> tuple[FloatArray, FloatArray]:
+    """(N, J) survival S and expected spend F of positions under `finish`: calibration is by the default rule.
+
+    spend : (N,) cost of a failed attempt. premium : (N,) or one for all, cost of a successful one as a multiple of it.
+    """
     k = Timing(stride=spend, offset=np.zeros_like(spend), most=np.full(spend.size, np.inf)).attempts(budgets)
     if isinstance(odds, Geometric):  # once through the exponential, not twice: this is where calibration spends its time
         p = odds.success[:, None]
         solved = -np.expm1(k * np.log1p(-np.minimum(p, 1 - _SURELY)))
         tries = np.where(p > 0, solved / np.where(p > 0, p, 1.0), k)
-        return 1 - solved, spend[:, None] * tries
-    S = survival(odds, k)
-    return S, spend[:, None] * expected_tries(odds, k, S)
+        S = 1 - solved
+    else:
+        S = survival(odds, k)
+        solved, tries = 1 - S, expected_tries(odds, k, S)
+    dearer = np.asarray(premium - 1.0)[..., None] * solved if np.any(np.asarray(premium) != 1.0) else 0.0
+    return S, spend[:, None] * (tries + dearer)
 
 
 _SURELY = 1e-16
@@ -45,12 +53,14 @@ class Policies:
     upto: IntArray
     parts: sparse.csr_array
 
-    def on(self, odds: Sequence[Odds], spend: Sequence[FloatArray]) -> tuple[FloatArray, list[FloatArray]]:
+    def on(
+        self, odds: Sequence[Odds], spend: Sequence[FloatArray], premium: Sequence[FloatArray | float]
+    ) -> tuple[FloatArray, list[FloatArray]]:
         """What every path solves on N problems, (N, P), and the units it takes of each provider, M times (N, P).
 
-        odds, spend : of M providers on these problems.
+        odds, spend, premium : of M providers on these problems, see `curve`.
         """
-        curves = [curve(o, w, b) for o, w, b in zip(odds, spend, self.budgets, strict=True)]
+        curves = [curve(o, w, b, more) for o, w, b, more in zip(odds, spend, self.budgets, premium, strict=True)]
         unsolved = np.ones((len(spend[0]), len(self.ends)))
         taken = [np.zeros_like(unsolved) for _ in curves]
         for i, (S, F) in enumerate(curves):

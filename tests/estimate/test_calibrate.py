@@ -273,7 +273,7 @@ PATHS = ((), ((0, 0.3),), ((1, 0.21), (0, 0.4), (1, 0.5)), ((0, 0.25), (1, 0.5),
 
 @pytest.mark.parametrize("market", [KNOWN, few_logs()], ids=["classes", "logs"])
 def test_policies_solve_and_cost_what_walking_their_paths_does(market: Market) -> None:
-    solved, taken = policies(PATHS, 2).on([p.odds for p in market.providers], [p.spend for p in market.providers])
+    solved, taken = policies(PATHS, 2).on([p.odds for p in market.providers], [p.spend for p in market.providers], [1, 1])
     steps = all_steps(market, rules(market))
     for k, path in enumerate(PATHS):
         walked = walk(market, steps, path)
@@ -291,7 +291,9 @@ def test_rows_are_cost_net_of_what_solving_more_would_cost_solved_and_paid_to_ea
     part = part.with_policies_of(cheapest(cheaper, part.levels, CAP), found_there)
     assert len(part.wanted.paths) > before
     found, wanted = aim(part), part.wanted
-    rows = part.logs.weights @ found.rows([p.odds for p in part.logs.providers], [p.spend for p in part.logs.providers])
+    rows = part.logs.weights @ found.rows(
+        [p.odds for p in part.logs.providers], [p.spend for p in part.logs.providers], [1.0, 1.0]
+    )
     steps = all_steps(part.logs, rules(part.logs, max_budget=CAP))
     P = len(wanted.paths)
     assert rows.shape == (4 * P,)
