@@ -329,7 +329,10 @@ def _specification(market: Market, fit: Classes, cap: float, premium: Sequence[f
         )
         for provider, p, w, more in zip(market.providers, fit.success, fit.spend, premium, strict=True)
     )
-    return replace(market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={})
+    seen = market.problem_count
+    return replace(
+        market, providers=providers, weights=fit.weights, max_budget=cap, problems=(), dropped={}, observed_problems=seen
+    )
 
 
 def _judged(

@@ -115,6 +115,9 @@ class MarketSpec(_Table):
     overrun: Literal["finish", "cut", "never"] | None = Field(
         None, description="what happens to an attempt that does not fit its allotment of money; default finish"
     )
+    observed_problems: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
+        None, description="problems that the classes were estimated from: resamples draw so many; default the number of classes"
+    )
     classes: Annotated[list[ClassSpec], Field(min_length=1)]
     providers: Annotated[list[ProviderSpec], Field(min_length=1)]
     arbitrageurs: list[ArbitrageurSpec] = []

@@ -39,6 +39,7 @@ class Market:
     dropped : why problems of the logs are not part of the market, {reason: number}; empty for specifications.
     origin : (N,) which problem each class is a part of, counted from 0: an estimator may believe of one problem that it is
         one of several classes. Resamples draw such classes together. None: each class is a problem of its own.
+    observed_problems : how many problems classes were estimated from: resamples draw so many. None: as many as there are here.
     notes : what a reader of any answer must know of the logs, a line each, see `log_notes`; no answer depends on them.
     """
 
@@ -56,6 +57,7 @@ class Market:
     regimes: tuple[Regime, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     origin: IntArray | None = None
+    observed_problems: int | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -95,6 +97,8 @@ class Market:
         check_cost_ratio(np.concatenate([provider.spend for provider in self.providers]))
         if self.max_budget is not None:
             positive(self.max_budget, "max_budget")
+        if self.observed_problems is not None and self.observed_problems < 1:
+            raise MarketError(f"observed_problems = {self.observed_problems} must be at least 1")
         if self.max_attempts is not None and self.max_attempts < 1:
             raise MarketError(f"max_attempts = {self.max_attempts} must be at least 1")
         if self.allot == "attempts" and self.overrun is not None:
@@ -225,7 +229,7 @@ class Market:
             found.update(repr((p.name, type(p.odds).__name__, p.marginal_cost, p.price, p.highest_price)).encode())
         for array in (self.weights, *(() if self.origin is None else (self.origin,))):
             found.update(np.ascontiguousarray(array).tobytes())
-        caps = (self.max_budget, self.max_attempts, self.allot, self.overrun)
+        caps = (self.max_budget, self.max_attempts, self.allot, self.overrun, self.observed_problems)
         rest = (self.unit, caps, self.problems, self.arbitrageurs, self.regimes, self.consumers)
         found.update(repr(rest).encode())
         return found.hexdigest()
@@ -245,13 +249,14 @@ class Market:
         )
 
     def resampled(self, resamples: int, generator: np.random.Generator) -> FloatArray:
-        """(B, N) weights in each of B resamples: as many problems as there are, drawn with replacement by their weights.
+        """(B, N) weights in each of B resamples: as many problems as were observed, drawn with replacement by their weights.
 
         Classes that are parts of one problem (`origin`) are drawn together. Rows sum to one.
         """
         check_resamples(resamples, self.weights.size)
         if self.origin is None:
-            return generator.multinomial(self.weights.size, self.weights, size=resamples) / self.weights.size
+            size = self.observed_problems or self.weights.size
+            return generator.multinomial(size, self.weights, size=resamples) / size
         _, part_of = np.unique(self.origin, return_inverse=True)
         whole = np.bincount(part_of, weights=self.weights)
         drawn = generator.multinomial(whole.size, whole / whole.sum(), size=resamples) / whole.size

@@ -93,6 +93,7 @@ def _market(spec: MarketSpec, data: dict[str, Any], stem: str) -> Market:
         max_attempts=spec.max_attempts,
         allot=spec.allot,
         overrun=spec.overrun,
+        observed_problems=spec.observed_problems,
         providers=providers,
         weights=np.array([entry.weight for entry in spec.classes]),
         problems=tuple(labels),
@@ -209,7 +210,7 @@ def _tables(market: Market) -> dict[str, Any]:
         data["max_budget"] = float(market.max_budget)
     if market.max_attempts is not None:
         data["max_attempts"] = int(market.max_attempts)
-    for key in ("allot", "overrun"):
+    for key in ("allot", "overrun", "observed_problems"):
         if getattr(market, key) is not None:
             data[key] = getattr(market, key)
     data["classes"] = [

@@ -386,3 +386,17 @@ def test_the_schema_describes_every_field() -> None:
         assert table["additionalProperties"] is False
         for field, described in table["properties"].items():
             assert field in ("name", "kind", "distribution") or described["description"], (name, field)
+
+
+def test_resamples_draw_as_many_problems_as_were_observed(tmp_path: Path) -> None:
+    (tmp_path / "market.toml").write_text(GOOD)
+    market = replace(read_spec(tmp_path / "market.toml"), observed_problems=400)
+    write_spec(market, tmp_path / "out.toml")
+    again = read_spec(tmp_path / "out.toml")
+    assert again.observed_problems == 400
+    drawn = again.resampled(300, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn * 400, np.round(drawn * 400), atol=1e-9)
+    q = again.weights
+    np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(q * (1 - q) / 400), rtol=0.2)
+    with pytest.raises(MarketError, match="observed_problems = 0"):
+        replace(market, observed_problems=0)
