@@ -18,6 +18,7 @@ from eqsolver.technology._give_away import give_away_bound
 from eqsolver.technology._pair_optimum import pair_optimum
 from eqsolver.technology._path import cut
 from eqsolver.technology._rules import Rules, rules
+from eqsolver.technology._schedule import REACH
 from eqsolver.technology._steps import Steps
 from eqsolver.technology._technology import MAX_NODES, Technology, all_steps, grid_technology
 from eqsolver.technology._wide import Wide, wide, wide_hull, wide_schedules
@@ -112,7 +113,8 @@ def build(
     bought = market.positions(list(market.names if access is None else access), "access")
     if not bought or len(set(bought)) != len(bought):
         raise UsageError("access must name at least one provider, and none twice")
-    if max(listed[i].at.size for i in bought) == 0:
+    reach = max(listed[i].profile(market.weights).solved.max(initial=0.0) for i in bought)
+    if reach <= REACH:  # levels are told apart by no less
         raise NothingSolved("no provider in access ever solves a problem within the cap")
     if points is not None and points < 2:
         raise UsageError(f"a grid needs at least 2 points, not {points}")

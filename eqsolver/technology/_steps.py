@@ -129,13 +129,14 @@ def steps(provider: Provider, rules: Rules) -> Steps:
     some = np.flatnonzero(solving > 0)
     end = float(when.position(some, solving[some] - 1).max(initial=0.0))
     within = when.attempts(np.array([end]))[:, 0]
-    number = np.where(useful > 0, np.minimum(solving, within), within).astype(np.int64)
-    total = int(number.sum())
-    if total > MAX_STEPS:
+    fitting = np.where(useful > 0, np.minimum(solving, within), within)
+    if fitting.sum() > MAX_STEPS:  # before it is made a whole number: a tiny cost lets more fit than 64 bits hold
         raise UsageError(
-            f"provider {provider.name!r}: {total:,} attempts fit the cap over {number.size:,} problems, more than "
+            f"provider {provider.name!r}: {fitting.sum():,.6g} attempts fit the cap over {fitting.size:,} problems, more than "
             f"{MAX_STEPS:,}; lower max_budget (or max_attempts)"
         )
+    number = fitting.astype(np.int64)
+    total = int(number.sum())
     problem = np.repeat(np.arange(number.size, dtype=np.int32), number)
     attempt = np.arange(1.0, total + 1.0) - np.repeat(np.cumsum(number) - number, number)
     drop, rise = _attempt_effects(provider, problem, attempt)

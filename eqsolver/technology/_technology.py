@@ -203,7 +203,7 @@ def _optima(made: Technology, levels: FloatArray) -> tuple[FloatArray, list[list
 
 
 def _ratio(after: FloatArray, before: FloatArray) -> FloatArray:
-    both = np.isfinite(after) & np.isfinite(before)
+    both = np.isfinite(after) & np.isfinite(before) & (before > 0)
     return np.divide(after, before, out=np.ones_like(after), where=both)
 
 

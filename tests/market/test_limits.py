@@ -173,3 +173,8 @@ def test_restricting_a_market_leaves_out_whoever_can_buy_no_more_and_says_so() -
     assert WITH_REGIME.restrict(["b", "a"]).arbitrageurs == WITH_REGIME.arbitrageurs
     assert WITH_REGIME.restrict(["b", "a"]).regimes == WITH_REGIME.regimes
     assert set(solve(WITH_REGIME, providers=["a"], levels=[0.5]).arbitrageurs) == {"both"}
+
+
+def test_a_cap_that_lets_more_attempts_fit_than_can_be_counted_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"1e\+98 attempts fit the cap"):
+        solve(market(provider(spend=1e-100, success=1e-100), max_budget=0.01))
