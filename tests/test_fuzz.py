@@ -21,6 +21,14 @@ from test_cli import run
 CASES = int(os.environ.get("EQSOLVER_FUZZ", "300"))
 """How many cases are drawn over all tests of this file; each test draws an eighth."""
 
+SETTINGS = settings(
+    max_examples=CASES // 8,
+    derandomize=CASES <= 300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+"""The quick tests draw the same cases every time; a larger number of them is drawn anew."""
+
 ODD = st.sampled_from(
     [0.0, -1.0, 1e-300, 1e-100, 1e-9, 0.3, 0.5, 1.0, 1.5, 1e6, 1e13, 1e100, 1e101, float("nan"), float("inf")]
 )
@@ -157,7 +165,7 @@ def ends_as_it_should(command: str, source: Path, options: list[str]) -> int:
 
 
 @pytest.mark.parametrize("command", OPTIONS)
-@settings(max_examples=CASES // 8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@SETTINGS
 @given(data=st.data())
 def test_any_specification_and_any_options_end_as_they_should(command: str, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +175,7 @@ def test_any_specification_and_any_options_end_as_they_should(command: str, data
 
 
 @pytest.mark.parametrize("command", OPTIONS)
-@settings(max_examples=CASES // 8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@SETTINGS
 @given(data=st.data())
 def test_any_logs_and_any_options_end_as_they_should(command: str, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Protocol
 
 
@@ -16,4 +17,13 @@ class Answer(Protocol):
 
 def to_json(answer: Answer) -> str:
     """The answer as strict JSON (no NaN, no Infinity: what is undefined is null), ending in a newline."""
-    return json.dumps(answer.to_dict(), indent=2, allow_nan=False) + "\n"
+    return json.dumps(_defined(answer.to_dict()), indent=2, allow_nan=False) + "\n"
+
+
+def _defined(value: Any) -> Any:
+    """The same with None for every number that is infinite or undefined, such as a gain relative to a profit of nothing."""
+    if isinstance(value, dict):
+        return {key: _defined(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

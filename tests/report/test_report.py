@@ -267,3 +267,11 @@ def test_a_fit_that_reaches_no_level_of_the_logs_says_that_no_margin_could_be_ju
     found = replace(fit, judged=(replace(fit.judged[0], of_classes=margin + 0.01),))
     (said,) = [line for line in fit_lines(found, market) if "best schedule's margin" in line]
     assert "over 2 levels from 90.0 % to 95.0 %, in points: 1.00 on average, 1.00 at worst" in said
+
+
+def test_what_is_infinite_or_undefined_is_null_in_json() -> None:
+    class Odd:
+        def to_dict(self) -> dict:
+            return {"a": [1.0, float("inf"), (float("nan"), "x")], "b": {"c": -float("inf"), "d": True, "e": None}}
+
+    assert json.loads(to_json(Odd())) == {"a": [1.0, None, [None, "x"]], "b": {"c": None, "d": True, "e": None}}
