@@ -100,21 +100,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables and no pro
 Unit = Annotated[str | None, typer.Option(help="What money is called; nothing is converted. [default: the file's, or USD]")]
 
 
-RENAMED = {
-    "--accounting": "--overrun finish|cut|never (--accounting budget is --overrun cut, --accounting attempts --overrun never)",
-    "--allocation": "--allot money|attempts (--allocation budget is --allot money)",
-}
-
-
-def refuse_renamed(words: Sequence[str]) -> None:
-    """End with one line and 2 if an option of an earlier version is used."""
-    for word in words:
-        old = word.partition("=")[0]
-        if old in RENAMED:
-            typer.echo(f"{old} is now {RENAMED[old]}", err=True)
-            raise SystemExit(2)
-
-
 def terms(allot: Allot | None, overrun: Overrun | None, max_budget: float | None, max_attempts: int | None) -> dict[str, Any]:
     """What is allotted, what happens to attempts that do not fit, and the caps, as the library takes it."""
     return {

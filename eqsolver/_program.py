@@ -104,6 +104,13 @@ def stop(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+RENAMED = {
+    "--accounting": "--overrun finish|cut|never (--accounting budget is --overrun cut, --accounting attempts --overrun never)",
+    "--allocation": "--allot money|attempts (--allocation budget is --allot money)",
+}
+"""Options of earlier versions, and what they are called now."""
+
+
 def _misused(error: Any) -> int:
     """A command line that click refuses: what is wrong and where help is, on one line."""
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -116,6 +123,8 @@ def _misused(error: Any) -> int:
         close = difflib.get_close_matches(error.option_name, options, n=1, cutoff=0.75)
         told = f"no such option {error.option_name}"
         hint = f"; did you mean {close[0]}?" if close else ""
+        if error.option_name in RENAMED:
+            hint = f" any more: it is now {RENAMED[error.option_name]}"
     else:
         told = " ".join(error.format_message().split()).rstrip(".")
     tell(f"{told}{hint or f'; see {where} --help'}")

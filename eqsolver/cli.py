@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +35,6 @@ from eqsolver._cli import (
     made_by,
     progress,
     read_market,
-    refuse_renamed,
     suited,
     tell_unreached,
     terms,
@@ -344,7 +342,6 @@ add_log_options(app)
 
 def main() -> None:
     """Run the command line of this process."""
-    refuse_renamed(sys.argv[1:])
     process(app)
 
 
