@@ -98,6 +98,12 @@ def test_a_mixture_that_only_abstains_is_not_written(logs: Path, tmp_path: Path)
     assert not out.exists()
 
 
+def test_a_cap_that_nothing_is_solved_within_is_an_answer(logs: Path) -> None:
+    done = run("robust", logs, "--domains", "^[a-z]+", "--max-budget", "1e-9", "--overrun", "cut")
+    assert done.exit_code == 1
+    assert "no provider in access ever solves a problem within the cap" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -48,7 +48,7 @@ class Classes:
 def steered(classes: Classes, i: int, budgets: FloatArray, rng: np.random.Generator) -> Classes:
     """Classes like those at hand whose attempts of provider i cost just these budgets, where pass is off: one for each, a copy
     of some class of about that cost with other odds. Weights are zero."""
-    usable = np.flatnonzero(classes.success[i] > 0)
+    usable, budgets = np.flatnonzero(classes.success[i] > 0), budgets[budgets > 2 * FIRST]  # no attempt costs nothing
     if not usable.size:
         return classes.take(usable)
     far = np.abs(np.log(budgets[:, None] / classes.spend[i, usable]))

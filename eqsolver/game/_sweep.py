@@ -29,7 +29,7 @@ AXES = (
     "value, sigma, marginal-cost, marginal-cost.NAME, capability.NAME, price.NAME, arbitrageurs, overhead, overhead.NAME, "
     "max-budget"
 )
-ROOMS = ("market", "technology", "game")
+ROOMS = ("logs", "market", "technology", "posted", "game")
 """The rooms whose code a cell's answer depends on."""
 
 QUOTING = "quoting"

@@ -26,7 +26,7 @@ NUMBER_OF_BUDGETS = 7
 
 CHOICES = ("empirical", "npml", "cvar:0.3", "tv:0.1")
 
-ROOMS = ("market", "technology", "estimate", "posted", "robust")
+ROOMS = ("logs", "market", "technology", "estimate", "posted", "robust")
 """The rooms whose code a cell's answer depends on."""
 
 POLICIES, FINEST = 100, 256

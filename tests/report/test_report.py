@@ -258,7 +258,6 @@ def test_a_fit_that_reaches_no_level_of_the_logs_says_that_no_margin_could_be_ju
         margin_error_mean=float("nan"),
         margin_error_worst=float("nan"),
         price_error=0.5,
-        met=False,
         goals=Goals(),
         seed=0,
     )

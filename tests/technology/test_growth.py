@@ -26,7 +26,7 @@ def grown() -> tuple[Market, Wide, Growth]:
     one = market()
     terms = rules(one, overrun="never")
     made = wide(one, terms, all_steps(one, terms), tuple(range(5)), points=None, tolerance=1e-3, levels=None)
-    return one, made, Growth(made, np.array([0.3, 0.6]))
+    return one, made, Growth(made, np.array([0.3, 0.6]), np.array([0.3, 0.6]))
 
 
 def test_growing_never_makes_anything_dearer_and_stops_saving() -> None:
@@ -67,7 +67,9 @@ def begun(one: Market, kind: type[Growth] = Growth) -> Growth:
     steps = all_steps(one, terms)
     useful = tuple(i for i, step in enumerate(steps) if step.at.size)
     assume(len(useful) > 1)
-    return kind(wide(one, terms, steps, useful, points=None, tolerance=1e-3, levels=None), np.array([0.3, 0.6]))
+    return kind(
+        wide(one, terms, steps, useful, points=None, tolerance=1e-3, levels=None), np.array([0.3, 0.6]), np.array([0.3, 0.6])
+    )
 
 
 FEWER_HELD = Market(
