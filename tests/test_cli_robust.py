@@ -122,10 +122,6 @@ def test_a_cap_that_nothing_is_solved_within_is_an_answer(logs: Path) -> None:
         (("--domains", "attempts"), "must be text or a number"),
         (("--resamples", "problems:1000000000"), "with n from 2 to 100000"),
         (("--domains", "^[a-z]+", "--max-budget", "-3"), "max_budget = -3"),
-        (
-            ("--domains", "^[a-z]+", "--max-budget", "1e-9", "--overrun", "cut"),
-            "no provider in access ever solves a problem within the cap",
-        ),
     ],
 )
 def test_bad_usage_of_robust_is_said_in_one_line_with_exit_code_two(logs: Path, options: tuple[str, ...], told: str) -> None:

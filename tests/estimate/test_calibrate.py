@@ -507,7 +507,7 @@ def test_moved_weights_keep_what_they_foresee(quick: None, monkeypatch: pytest.M
     for i, provider in enumerate(logs.providers):
         at = np.array([CAP])
         np.testing.assert_allclose(
-            passed(replace(made.market, weights=moved.weights), provider.name, at),
+            passed(made.market.reweighted(moved.weights), provider.name, at),
             passed(made.market, provider.name, at),
             atol=1e-7,
         )

@@ -321,11 +321,12 @@ def cheapest_prefix(by_luck: Tiny, policy: Policy, names: tuple[str, ...], level
     done: list[tuple[int, Fraction]] = []
     for name, threshold in zip(policy.order, policy.thresholds, strict=True):
         i = names.index(name)
-        for b in [b for b in by_luck.stops(i) if b <= Fraction(threshold)]:
+        ((_, position),) = by_luck.placed([(i, Fraction(threshold))])
+        for b in [b for b in by_luck.stops(i) if b <= position]:
             solved, units = by_luck.run([*done, (i, b)])
             if solved >= level:
                 return units
-        done.append((i, Fraction(threshold)))
+        done.append((i, position))
     return None
 
 
