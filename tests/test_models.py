@@ -45,7 +45,7 @@ def test_a_measured_model_states_its_source_its_fit_and_its_assumptions(path: Pa
     (judged,) = [line.removeprefix("# ") for line in header if "oal is met." in line or line.startswith("# Goals met:")]
     missed = {goal for goal in ("pass", "margins", "what consumers gain") if goal in judged.partition("Missed:")[2]}
     listed = next(line for line in (MODELS / "README.md").read_text(encoding="utf-8").splitlines() if f"`{path.name}`" in line)
-    pass_error, margins, gains = listed.strip("| ").split("|")[4:]
+    pass_error, margins, gains, finished = listed.strip("| ").split("|")[4:]
     off = [float(x) for x in re.findall(r"off by at most ([0-9.]+) %", text)]
     assert [float(x) for x in re.findall("[0-9.]+", gains)] == off, "the table says what the header says"
     assert ("what consumers gain" in missed) == (off > [2.0]) == ("**" in gains)
@@ -54,6 +54,11 @@ def test_a_measured_model_states_its_source_its_fit_and_its_assumptions(path: Pa
         float(x) > goal for x, goal in zip(re.findall("[0-9.]+", margins), (2, 4), strict=False)
     )
     assert "Assumed, not measured" in text
+    (told,) = [line for line in header if "Under `--overrun finish`, the default" in line]
+    errors, _, margin = told.partition("largest error of pass ")[2].partition("; error of the margin ")
+    by_provider = [float(x) for x in re.findall(r" ([0-9]+\.[0-9]+)(?:,|$)", errors)]
+    two = re.findall(r"([0-9.]+) on average, ([0-9.]+) at worst", margin)[0]
+    assert [float(x) for x in re.findall("[0-9]+[.][0-9]+", finished)] == [max(by_provider), *map(float, two)]
 
 
 @pytest.mark.parametrize("path", MEASURED, ids=stem)

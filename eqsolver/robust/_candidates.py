@@ -27,7 +27,7 @@ FINEST = 48
 """Thresholds of each provider, at most; finer ones are found by moving those that matter."""
 
 _LEAST = 0.2
-"""Thresholds start where the provider alone solves this share of what it ever solves."""
+"""Thresholds start where the provider alone solves this share of what it ever solves (beyond the first node, if it has one)."""
 
 
 def candidates(
@@ -82,10 +82,11 @@ def _shape(providers: int, depth: int, most: int, finest: int) -> tuple[int, int
 def thresholds(market: Market, rules: Rules, steps: Steps, points: int) -> FloatArray:
     """(T,) thresholds of one provider, evenly in their logarithm; whole numbers where attempts are allotted."""
     profile = steps.profile(market.weights)
-    low = float(profile.at[np.searchsorted(profile.solved, _LEAST * profile.solved[-1])])
+    once = float(profile.solved[0]) if profile.at[0] == FIRST else 0.0  # what one attempt on every problem solves
+    low = float(profile.at[np.searchsorted(profile.solved, once + _LEAST * (profile.solved[-1] - once))])
     high = min(steps.end, rules.largest_position)
-    if low == FIRST and high > FIRST:  # one attempt on every problem is the first threshold, logarithms start after it
-        return np.unique(np.append(FIRST, np.geomspace(min(steps.at[1], high), high, points - 1)))
+    if profile.at[0] == FIRST < high:  # one attempt on every problem is the first threshold, logarithms start after it
+        return np.unique(np.append(FIRST, np.geomspace(min(low, high), high, points - 1)))
     grid = np.geomspace(min(low, high), high, points)
     return np.unique(np.ceil(grid - 1e-9)) if rules.allot == "attempts" else np.unique(grid)
 

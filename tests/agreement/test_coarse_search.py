@@ -16,7 +16,7 @@ CODERS = ("swebench", ["minicoder4b", "gpt5mini", "deepseek", "sonnet"], 1.0)
 
 
 def beats_the_search(market: Market, cap: float, levels: FloatArray, *, coarse: int, fine: int) -> None:
-    solution = solve(market, max_budget=cap, levels=levels)
+    solution = solve(market, max_budget=cap, levels=levels, overrun="never")
     found = Search(market, cap, solution.levels, solution.offers.market_price).run(coarse, fine)
     assert np.isfinite(found.cost[solution.levels <= solution.offers.reach.max() - 0.01]).all(), "the search is a rival"
     assert (solution.cascade_per_level.resale.buy_cost <= found.cost * (1 + 1e-9)).all()
@@ -42,7 +42,7 @@ def test_the_search_finds_what_is_found_by_hand() -> None:
 )
 def test_no_coarse_search_beats_the_cascades(folder: str, names: list[str], cap: float, coarse: int) -> None:
     market = load(DATA / folder, providers=names)
-    top = solve(market, max_budget=cap, levels=[0.5], points=12).offers.reach.max()
+    top = solve(market, max_budget=cap, levels=[0.5], points=12, overrun="never").offers.reach.max()
     beats_the_search(market, cap, np.linspace(top - 0.05, top, 12), coarse=coarse, fine=200)
 
 

@@ -13,7 +13,9 @@ pytestmark = [needs_logs, pytest.mark.slow]
 
 
 def allocation(within: str, cross_fits: int = 0) -> RobustAllocation:
-    return robust(load(DATA / "swebench"), domains="^[^_]+", within=within, max_budget=1.0, cross_fits=cross_fits)
+    return robust(
+        load(DATA / "swebench"), domains="^[^_]+", within=within, max_budget=1.0, cross_fits=cross_fits, overrun="never"
+    )
 
 
 @pytest.mark.parametrize("within", ["worst", "cvar:0.7", "tv:0.1"])

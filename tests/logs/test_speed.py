@@ -29,8 +29,8 @@ print(json.dumps({"attempts": attempts, "cpu": used.ru_utime + used.ru_stime, "m
 def test_many_rows_become_counts_in_seconds_of_two_cores(rows: int, ending: str, seconds: int, tmp_path: Path) -> None:
     from eqsolver.logs._store import Store
 
-    if rows > 10**7 and not os.environ.get("EQSOLVER_FULL"):
-        pytest.skip("1.6 GB of attempts: with EQSOLVER_FULL=1, as `.ci/run --full` does")
+    if not os.environ.get("EQSOLVER_FULL"):
+        pytest.skip("seconds depend on what else the machine does: with EQSOLVER_FULL=1, as `.ci/run --full` does")
     path = tmp_path / f"attempts{ending}"
     columns = """SELECT 'problem_' || (i // 4) % 500 AS problem, 'provider_' || i % 4 AS provider, i // 2000 + 1 AS attempt,
         (random() < 0.4)::INT AS solved, exp(random()) / 100 AS cost, random() * 100 AS seconds, 1000 + i % 77 AS input_tokens,
